@@ -1,0 +1,244 @@
+"""Session descriptions: offer and answer of one audio stream (RFC 8866, RFC 3264; telephone-event RFC 4733).
+
+PCMU and PCMA by static or dynamic payload type; every other media line is refused with port 0 and the call goes on.
+"""
+
+from micropython import const
+
+CODECS = ((0, b"PCMU"), (8, b"PCMA"))
+
+_EVENTS = const(101)  # the payload type our own offers give telephone-event
+_MAX_MEDIA = const(16)
+_MAX_FORMATS = const(64)
+_SEND = const(1)
+_RECEIVE = const(2)
+# index: what one side does, as _SEND | _RECEIVE
+_DIRECTIONS = (b"inactive", b"sendonly", b"recvonly", b"sendrecv")
+
+
+class SdpError(ValueError):
+    """A body that is no session description, or one that cannot be understood."""
+
+
+class Media:
+    """One m= line with what belongs to it. `kind`, `protocol` and each of `formats` are bytes; `port` 0 means refused;
+    `host` is its own c= address or the session's (bytes, b"" when neither); `maps` {format: (NAME, rate_hz)};
+    `direction` is the sender's: 1 sends, 2 receives, 3 both, 0 neither; `ptime_ms`, `maxptime_ms` 0 when absent."""
+
+    def __init__(self, kind, port, protocol, formats, host, direction):
+        self.kind = kind
+        self.port = port
+        self.protocol = protocol
+        self.formats = formats
+        self.host = host
+        self.direction = direction
+        self.maps = {}
+        self.ptime_ms = self.maxptime_ms = 0
+
+    def codec(self, form):
+        """A format's name, upper case (b"PCMU", b"PCMA", b"TELEPHONE-EVENT", ...) or b"" when it is not known or not at 8 kHz."""
+        if form in self.maps:
+            name, rate_hz = self.maps[form]
+            return name if rate_hz == 8000 else b""
+        # static payload types need no rtpmap (RFC 3551 6)
+        return b"PCMU" if form == b"0" else b"PCMA" if form == b"8" else b""
+
+    def events(self):
+        """The payload type of telephone-event at 8 kHz, or -1."""
+        for form in self.formats:
+            if self.codec(form) == b"TELEPHONE-EVENT":
+                return _payload(form)
+        return -1
+
+
+class Session:
+    """`origin` is the o= value; `media` the list of Media in order."""
+
+    def __init__(self, origin, media):
+        self.origin = origin
+        self.media = media
+
+
+class Negotiated:
+    """What was agreed, seen from our side: send to `host` (str) and `port` with `payload` (type) meaning `codec`
+    (b"PCMU", b"PCMA"), telephone-event as `events` (-1: none), every `ptime_ms`; whether we may `send` and will
+    `receive`; `held`: the other side put us on hold. `index`: which m= line."""
+
+    def __init__(self, index, media, form, codec, events, direction):
+        self.index = index
+        self.host = media.host.decode()
+        self.port = media.port
+        self.payload = _payload(form)
+        self.codec = codec
+        self.events = events
+        ptime_ms = media.ptime_ms or 20
+        if media.maxptime_ms and ptime_ms > media.maxptime_ms:
+            ptime_ms = media.maxptime_ms
+        self.ptime_ms = ptime_ms
+        # an address of zeroes is hold as RFC 2543 had it: they still may send
+        zero = media.host == b"0.0.0.0" or media.host == b"::"
+        self.send = bool(direction & _SEND) and not zero
+        self.receive = bool(direction & _RECEIVE)
+        self.held = zero or not media.direction & _RECEIVE
+
+
+def _number(text, most):
+    if not text.isdigit() or len(text) > 9 or int(text) > most:
+        raise SdpError("not a number up to %d" % most)
+    return int(text)
+
+
+def _payload(form):
+    # formats of RTP media are numbers; -1 for anything else
+    return int(form) if form.isdigit() and len(form) <= 3 and int(form) < 128 else -1
+
+
+def _connection(value):
+    # b"IN IP4 192.0.2.1" or, multicast, b"IN IP4 233.252.0.1/127"
+    parts = value.split()
+    if len(parts) != 3 or parts[0].upper() != b"IN" or parts[1].upper() not in (b"IP4", b"IP6"):
+        raise SdpError("c= is not an IN IP4 or IN IP6 address")
+    host = parts[2].split(b"/")[0]
+    for c in host:
+        if c < 33 or c > 126:
+            raise SdpError("c= is not an address")
+    return host
+
+
+def parse(body):
+    """bytes into Session; SdpError when they are no session description. Lines and attributes that are not known are
+    passed over (RFC 8866 5.13); at most 16 media lines and 64 formats each are read."""
+    if body[:2] != b"v=":
+        raise SdpError("does not begin with v=")
+    host = origin = b""
+    direction = _SEND | _RECEIVE
+    media = []
+    one = None
+    for line in body.split(b"\n"):
+        if line[1:2] != b"=":
+            if line.strip(b"\r\n \t\0"):
+                raise SdpError("a line without =")
+            continue
+        key = line[0]
+        if key == 97:  # a=
+            line = line[2:].rstrip()
+            colon = line.find(b":")
+            if colon < 0:
+                if line in _DIRECTIONS:
+                    if one:
+                        one.direction = _DIRECTIONS.index(line)
+                    else:
+                        direction = _DIRECTIONS.index(line)
+            elif not one:
+                pass
+            elif line.startswith(b"rtpmap:"):
+                parts = line[7:].split()
+                if len(parts) >= 2 and len(one.maps) < _MAX_FORMATS:
+                    name = parts[1].split(b"/")
+                    rate = name[1] if len(name) > 1 else b""
+                    # RFC 8866 6.6: one channel when not said
+                    mono = len(name) < 3 or name[2] == b"1"
+                    rate_hz = int(rate) if mono and rate.isdigit() and len(rate) < 7 else 0
+                    one.maps[parts[0]] = (name[0].upper(), rate_hz)
+            elif line.startswith(b"ptime:") or line.startswith(b"maxptime:"):
+                value = line[colon + 1 :].strip().split(b".")[0]
+                if value.isdigit() and len(value) < 5:
+                    if colon == 5:
+                        one.ptime_ms = int(value)
+                    else:
+                        one.maxptime_ms = int(value)
+        elif key == 109:  # m=
+            parts = line[2:].split()
+            if len(parts) < 4:
+                raise SdpError("m= is not media, port, protocol, formats")
+            if len(media) == _MAX_MEDIA:
+                raise SdpError("more than 16 media lines")
+            port = _number(parts[1].split(b"/")[0], 65535)
+            one = Media(parts[0].lower(), port, parts[2], parts[3 : 3 + _MAX_FORMATS], host, direction)
+            media.append(one)
+        elif key == 99:  # c=
+            if one:
+                one.host = _connection(line[2:])
+            else:
+                host = _connection(line[2:])
+        elif key == 111:  # o=
+            origin = line[2:].strip()
+    return Session(origin, media)
+
+
+def _fits(one):
+    return one.kind == b"audio" and one.port and one.host and one.protocol.upper() in (b"RTP/AVP", b"RTP/AVPF")
+
+
+def _head(host, session_id, version):
+    kind = b"IP6" if ":" in host else b"IP4"
+    host = host.encode()
+    return b"v=0\r\no=- %d %d IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n" % (
+        session_id, version, kind, host, kind, host,
+    )  # fmt: skip
+
+
+def offer(host, port, session_id, version, codecs=CODECS, direction=b"sendrecv"):
+    """Our offer's body. `host` is a str, an IPv4 or IPv6 literal; `version` must go up with each change (RFC 3264 8)."""
+    formats = b"".join([b" %d" % payload for payload, name in codecs])
+    maps = b"".join([b"a=rtpmap:%d %s/8000\r\n" % one for one in codecs])
+    return b"%sm=audio %d RTP/AVP%s %d\r\n%sa=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:20\r\na=%s\r\n" % (
+        _head(host, session_id, version), port, formats, _EVENTS, maps, _EVENTS, _EVENTS, direction,
+    )  # fmt: skip
+
+
+def answer(session, host, port, session_id, version, codecs=CODECS, direction=b"sendrecv"):
+    """Our answer to an offer: (body, Negotiated), or (None, None) when no audio line fits (488). `direction` is the most
+    we will do. One codec is answered, the first of the offer's that is in `codecs` (RFC 3264 6.1), and telephone-event."""
+    ours = _DIRECTIONS.index(direction)
+    names = [name for payload, name in codecs]
+    agreed = None
+    out = [_head(host, session_id, version)]
+    for index, one in enumerate(session.media):
+        if not agreed and _fits(one):
+            for form in one.formats:
+                codec = one.codec(form)
+                if codec in names and _payload(form) >= 0:
+                    # what they send we receive, and the other way round
+                    theirs = one.direction
+                    mirrored = ours & ((theirs & _SEND) << 1 | (theirs & _RECEIVE) >> 1)
+                    agreed = Negotiated(index, one, form, codec, one.events(), mirrored)
+                    break
+            if agreed:
+                out.append(_audio(one, form, agreed, port, mirrored & ~_SEND if not agreed.send else mirrored))
+                continue
+        out.append(b"m=%s 0 %s %s\r\n" % (one.kind, one.protocol, b" ".join(one.formats)))
+    if not agreed:
+        return None, None
+    return b"".join(out), agreed
+
+
+def _audio(one, form, agreed, port, direction):
+    lines = b"a=rtpmap:%s %s/8000\r\n" % (form, agreed.codec)
+    forms = form
+    if agreed.events >= 0:
+        forms = b"%s %d" % (form, agreed.events)
+        lines += b"a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n" % (agreed.events, agreed.events)
+    return b"m=audio %d %s %s\r\n%sa=ptime:20\r\na=%s\r\n" % (port, one.protocol, forms, lines, _DIRECTIONS[direction])
+
+
+def accept(session, offered):
+    """The other side's answer to `offered`, the body that offer() made: Negotiated, or None when it refused the audio or
+    answered with nothing that was offered."""
+    mine = parse(offered).media[0]
+    if not session.media:
+        return None
+    one = session.media[0]
+    if not _fits(one):
+        return None
+    for form in one.formats:
+        codec = one.codec(form) or (b"" if form in one.maps else mine.codec(form))
+        for wanted in mine.formats:
+            if codec and codec != b"TELEPHONE-EVENT" and mine.codec(wanted) == codec:
+                theirs = one.direction
+                mirrored = mine.direction & ((theirs & _SEND) << 1 | (theirs & _RECEIVE) >> 1)
+                events = one.events()
+                if events < 0 and b"%d" % mine.events() in one.formats and b"%d" % mine.events() not in one.maps:
+                    events = mine.events()
+                return Negotiated(0, one, form, codec, events, mirrored)
+    return None
