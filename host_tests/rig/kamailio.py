@@ -1,0 +1,215 @@
+"""Kamailio as a registrar and a record-routing, forking proxy with digest authentication and no database.
+
+    with Kamailio(folder, {"door": "secret", "phone": "secret"}) as kamailio:
+        kamailio.contacts("door")       -> ["sip:door@127.0.100.7:5060", ...]
+"""
+import json
+import os
+import socket
+import time
+
+from . import addresses
+from .process import Process, RigError
+
+_CONFIG = """#!KAMAILIO
+debug=2
+log_stderror=yes
+log_prefix="[$ci] "
+fork=yes
+children=2
+disable_tcp=yes
+auto_aliases=no
+dns=no
+rev_dns=no
+use_dns_cache=no
+server_signature=no
+listen=udp:{address}:{port}
+loadmodule "jsonrpcs.so"
+loadmodule "kex.so"
+loadmodule "corex.so"
+loadmodule "tm.so"
+loadmodule "tmx.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "xlog.so"
+loadmodule "sanity.so"
+loadmodule "htable.so"
+loadmodule "auth.so"
+modparam("jsonrpcs", "transport", 4)
+modparam("jsonrpcs", "fifo_name", "")
+modparam("jsonrpcs", "dgram_socket", "{folder}/rpc")
+modparam("jsonrpcs", "dgram_timeout", 2000)
+modparam("tm", "fr_timer", 8000)
+modparam("tm", "fr_inv_timer", 30000)
+modparam("rr", "enable_full_lr", 1)
+modparam("rr", "append_fromtag", 1)
+modparam("registrar", "max_expires", {max_expires_s})
+modparam("registrar", "min_expires", {min_expires_s})
+modparam("registrar", "min_expires_mode", 1)
+modparam("registrar", "append_branches", 1)
+modparam("usrloc", "db_mode", 0)
+modparam("usrloc", "timer_interval", 2)
+modparam("htable", "htable", "password=>size=6;")
+modparam("htable", "htable", "seen=>size=6;")
+modparam("auth", "nonce_expire", {nonce_expire_s})
+modparam("auth", "secret", "never outside loopback")
+modparam("auth", "algorithm", "{algorithm}")
+{qop}
+
+event_route[htable:mod-init] {{
+{passwords}
+}}
+request_route {{
+	xlog("L_INFO", "$rm $ru from $si:$sp, $fu to $tu\\n");
+	if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+	if (!sanity_check("1511", "7")) {{ xlog("L_WARN", "INSANE $rm from $si:$sp\\n"); exit; }}
+	if (is_method("CANCEL")) {{ if (t_check_trans()) route(RELAY); exit; }}
+	if (!is_method("ACK")) {{ if (t_precheck_trans()) {{ t_check_trans(); exit; }} t_check_trans(); }}
+	if (has_totag()) {{
+		if (loose_route()) route(RELAY);
+		if (is_method("ACK")) {{ if (t_check_trans()) route(RELAY); exit; }}
+		sl_send_reply("404", "Not here");
+		exit;
+	}}
+	remove_hf("Route");
+	if (is_method("OPTIONS") && $rU == $null) {{ sl_send_reply("200", "OK"); exit; }}
+	if (is_method("REGISTER")) {{
+		route(WHO_REGISTERS);
+		if (!save("location")) sl_reply_error();
+		exit;
+	}}
+	{who_calls}
+	if (is_method("INVITE")) record_route();
+	if ($rU == $null) {{ sl_send_reply("484", "Address Incomplete"); exit; }}
+	if (!lookup("location")) {{ send_reply("404", "Not Found"); exit; }}
+	route(RELAY);
+}}
+route[WHO_REGISTERS] {{
+	if (!pv_www_authenticate("$td", "$sht(password=>$au)", "0")) {{
+		xlog("L_INFO", "CHALLENGE $rc user $au\\n");
+		if ($rc == -4) {{ $sht(seen=>stale) = $(sht(seen=>stale){{s.int}}) + 1; www_challenge("$td", "{stale_flags}"); }}
+		else www_challenge("$td", "{flags}");
+		exit;
+	}}
+	if ($au != $tU) {{ sl_send_reply("403", "Forbidden"); exit; }}
+	consume_credentials();
+}}
+route[WHO_CALLS] {{
+	if (is_method("ACK|CANCEL|PRACK")) return;
+	if (!pv_proxy_authenticate("$fd", "$sht(password=>$au)", "0")) {{
+		proxy_challenge("$fd", "{flags}");
+		exit;
+	}}
+	consume_credentials();
+}}
+route[RELAY] {{
+	if (!t_relay()) sl_reply_error();
+	exit;
+}}
+onreply_route {{ xlog("L_INFO", "$rs $rr to $rm from $si:$sp\\n"); }}
+"""
+
+
+class Kamailio:
+    """`users` is {name: password}. `qop` "auth" or "" (RFC 2069 style); `calls_need_password`: INVITEs are challenged with 407.
+    A nonce is good for `nonce_expire_s`; bindings live `min_expires_s` (less is refused with 423) to `max_expires_s`."""
+
+    def __init__(self, folder, users, algorithm="MD5", qop="auth", nonce_expire_s=300, min_expires_s=0, max_expires_s=3600,
+                 calls_need_password=False, port=5060):
+        self.folder = str(folder)
+        os.makedirs(self.folder, exist_ok=True)
+        self.address = addresses.take()
+        self.port = port
+        flag = 1 if qop else 0
+        config = _CONFIG.format(
+            address=self.address, port=port, folder=self.folder, algorithm=algorithm, nonce_expire_s=nonce_expire_s,
+            min_expires_s=min_expires_s, max_expires_s=max_expires_s, flags=flag, stale_flags=flag | 16,
+            qop='modparam("auth", "qop", "%s")' % qop if qop else "",
+            who_calls="route(WHO_CALLS);" if calls_need_password else "",
+            passwords="\n".join('\t$sht(password=>%s) = "%s";' % item for item in users.items()) or "\treturn;")
+        with open(self.folder + "/kamailio.cfg", "w") as f:
+            f.write(config)
+        self.process = Process(["kamailio", "-DD", "-E", "-e", "-f", self.folder + "/kamailio.cfg", "-w", self.folder,
+                                "-Y", self.folder, "-P", self.folder + "/pid", "-m", "64", "-M", "8"], self.folder)
+        try:
+            self.process.until(self._answers, "answers OPTIONS")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _answers(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind((self.address, 0))
+            s.settimeout(0.1)
+            me = s.getsockname()
+            try:
+                s.sendto(b"\r\n".join((
+                    b"OPTIONS sip:%s:%d SIP/2.0" % (self.address.encode(), self.port),
+                    b"Via: SIP/2.0/UDP %s:%d;branch=z9hG4bK%d" % (me[0].encode(), me[1], time.monotonic_ns()),
+                    b"Max-Forwards: 70", b"From: <sip:rig@%s>;tag=1" % self.address.encode(),
+                    b"To: <sip:%s>" % self.address.encode(), b"Call-ID: %d" % time.monotonic_ns(), b"CSeq: 1 OPTIONS",
+                    b"Content-Length: 0", b"", b"")), (self.address, self.port))
+                return s.recv(2000).startswith(b"SIP/2.0 200")
+            except OSError:
+                return False
+
+    @property
+    def server(self):
+        """What to put in sip.server."""
+        return self.address if self.port == 5060 else "%s:%d" % (self.address, self.port)
+
+    def rpc(self, method, *params):
+        """JSON-RPC over its datagram socket -> the result; RigError on an error."""
+        me = "%s/rpc.%d" % (self.folder, time.monotonic_ns())
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.bind(me)
+            try:
+                s.settimeout(5)
+                s.sendto(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": 1}).encode(),
+                         self.folder + "/rpc")
+                answer = json.loads(s.recv(200000))
+            finally:
+                os.unlink(me)
+        if "error" in answer:
+            raise RigError("kamailio %s: %s" % (method, answer["error"]))
+        return answer.get("result")
+
+    def bindings(self, user):
+        """Each registered contact of `user` as kamailio keeps it: dicts with Address, Expires, CSeq, User-Agent, ..."""
+        found = []
+        for domain in self.rpc("ul.dump")["Domains"]:
+            for entry in domain["Domain"]["AoRs"]:
+                if entry["Info"]["AoR"].split("@")[0] == user:
+                    found += [contact["Contact"] for contact in entry["Info"]["Contacts"]]
+        return found
+
+    def contacts(self, user):
+        return [binding["Address"] for binding in self.bindings(user)]
+
+    def wait_contacts(self, user, count=1, timeout_s=15):
+        """Until `user` has `count` contacts -> them."""
+        self.process.until(lambda: len(self.contacts(user)) == count, "%d contact(s) of %s" % (count, user), timeout_s)
+        return self.contacts(user)
+
+    def stale_nonces(self):
+        """How often an answer came with a nonce that had expired."""
+        try:
+            return int(self.rpc("htable.get", "seen", "stale")["item"]["value"])
+        except RigError:
+            return 0
+
+    def stop(self):
+        self.process.stop()
+        addresses.give_back(self.address)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
