@@ -1,0 +1,380 @@
+"""The user agent (RFC 3261 section 8): what door/ talks to. It owns the transport, the tables and the two tasks that
+drive them; every rule is in the files beside it."""
+
+import asyncio
+import sys
+from binascii import hexlify
+from hashlib import sha256
+from os import urandom
+
+from micropython import const
+
+from . import sdp
+from .address import parse_uri
+from .call import Call
+from .dialog import Dialog
+from .digest import Authenticator
+from .message import ParseError, parse, response
+from .registration import Registration
+from .scan import H_CALL_ID, H_CONTENT_TYPE, H_REQUIRE
+from .timers import Timers
+from .transaction import ACKED, REQUEST, Transactions, token
+from .transport import UdpTransport
+from .words import text
+
+_CALLS = const(4)  # dialogs kept at once: one or two that talk, and those that wait for a last ACK
+_TICK_MS = const(20)
+_PORT = const(5060)
+
+_KNOWN = (b"REGISTER", b"SUBSCRIBE", b"NOTIFY", b"MESSAGE", b"INFO", b"UPDATE", b"PRACK", b"REFER", b"PUBLISH")
+
+
+class Agent:
+    """A SIP user agent on one address.
+
+    `on_call(call)` is called with each new incoming call; `admit(host, request)` before that, and before any state is
+    kept, with the address it came from: None lets it in, (status, reason) refuses it.
+    """
+
+    ALLOW = b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS"
+    USER_AGENT = b"User-Agent: sipdoor/0.1"
+
+    def __init__(self, host, port, pack, unpack, user="door", display="", on_call=None, admit=None, timers=None):
+        self.host = host
+        self.port = port
+        self.pack = pack
+        self.user = user
+        self.display = display
+        self.on_call = on_call
+        self.admit = admit
+        self.timers = timers or Timers()
+        self.transport = UdpTransport(pack, unpack, self.receive)
+        self.transactions = Transactions(self.timers, self.send)
+        self.calls = []
+        self.registration = None
+        self.bad = 0  # datagrams that were no SIP message
+        self.refused = 0  # requests answered with an error and forgotten
+        self.unmatched = 0  # responses and ACKs to nothing
+        self.faults = 0  # exceptions caught at the edge: each is a bug
+        self._auth = None
+        self._secret = urandom(8)
+        self._tasks = []
+
+    # --- For the application.
+
+    async def start(self):
+        """Opens the socket and starts the tasks. OSError when the address or port is not to be had."""
+        self.transport.open(self.host, self.port)
+        self._tasks = [asyncio.create_task(self.transport.run()), asyncio.create_task(self._clock())]
+
+    async def stop(self):
+        """Hangs up, un-registers (waiting a second for the answer) and closes."""
+        for call in list(self.calls):
+            call.hangup()
+        done = []
+        if self.registration:
+            self.registration.stop(lambda: done.append(True))
+            for _ in range(1000 // _TICK_MS):
+                if done:
+                    break
+                await asyncio.sleep_ms(_TICK_MS)
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
+        self.transport.close()
+
+    def register(self, server, user, password, auth_user="", expires_s=300, display=""):
+        """Keeps `user` registered at `server`, "192.0.2.10" or "192.0.2.10:5061". ValueError in words for a bad one."""
+        if self.registration:
+            self.registration.stop()
+        uri = b"sip:" + server.encode()
+        peer = self._peer(uri)
+        self.user = user
+        self.display = display or self.display
+        self._auth = Authenticator(auth_user or user, password)
+        self.registration = Registration(self, uri, peer, user, password, auth_user, expires_s)
+        self.registration.start()
+        return self.registration
+
+    def call(self, target, media_host, media_port, on_event=None):
+        """Calls `target`, "sip:101@192.0.2.10" or, through the registrar, "101". Returns the Call.
+
+        ValueError, in words, when the target cannot be called. `media_host`, `media_port`: our RTP socket.
+        """
+        uri = target.strip().encode()
+        if b":" not in uri and b"@" not in uri:
+            if self.registration is None:
+                raise ValueError("'%s' needs a server: set sip.server, or call an address like sip:101@192.0.2.10" % target)
+            uri = b"sip:%s@%s" % (uri, self.registration.server[4:])
+        elif uri[:4].lower() != b"sip:" and uri[:5].lower() != b"sips:":
+            uri = b"sip:" + uri
+        peer = self.resolve(uri)
+        if len(self.calls) >= _CALLS:
+            raise ValueError("too many calls are open: wait for one to end, or hang up")
+        tag = token(4)
+        name = self.registration.address_of_record if self.registration else self.contact_uri(self.user)
+        display = b'"%s" ' % self.display.encode() if self.display else b""
+        local = b"%s<%s>;tag=%s" % (display, name, tag)
+        dialog = Dialog(token(), local, tag, b"<" + uri + b">", uri)
+        call = Call(self, dialog, peer, on_event)
+        call.uri = uri
+        self.calls.append(call)
+        call.invite(media_host, media_port)
+        return call
+
+    def words(self):
+        """The state in sentences, a list."""
+        lines = [self.registration.words() if self.registration else "No SIP server is set: calls go direct, by address."]
+        for call in self.calls:
+            if call.state != "ended":
+                lines.append(call.words())
+        return lines
+
+    # --- For the files beside this one.
+
+    def new_branch(self):
+        """A branch parameter's value, with the magic cookie (8.1.1.7)."""
+        return b"z9hG4bK" + token()
+
+    def via(self, branch):
+        """Our Via value, asking for rport (RFC 3581)."""
+        return b"SIP/2.0/UDP %s:%d;rport;branch=%s" % (self.host.encode(), self.port, branch)
+
+    def contact_uri(self, user):
+        """Our Contact's URI, as bytes."""
+        return b"sip:%s@%s:%d" % (user.encode(), self.host.encode(), self.port)
+
+    def contact_line(self):
+        """Our Contact header field."""
+        return b"Contact: <%s>" % self.contact_uri(self.user)
+
+    def send(self, data, peer):
+        """Sends to (host, port); False when the transport refused."""
+        return self.transport.send(data, peer)
+
+    def _peer(self, raw):
+        """(host, port) of a SIP URI whose host is an address. ValueError, in words, for anything else."""
+        uri = parse_uri(raw)
+        if uri.scheme != b"sip":
+            raise ValueError("'%s' cannot be called: only sip: addresses can" % text(raw))
+        peer = (uri.host.decode(), uri.port or _PORT)
+        self.pack(*peer)
+        return peer
+
+    def resolve(self, raw):
+        """Where a request for a URI (bytes) is sent: its own address, or the registrar's when it is a name."""
+        try:
+            return self._peer(raw)
+        except ValueError:
+            if self.registration is None or parse_uri(raw).scheme != b"sip":
+                raise
+        return self.registration.peer
+
+    def credentials(self, peer, challenge, was_sent, request):
+        """The header field that answers a 401 or 407, or None. `request`: the bytes of what was challenged.
+
+        Only the registrar's own challenges are answered: anybody else would collect digests of our password.
+        """
+        if self._auth is None or self.registration is None or peer[0] != self.registration.peer[0]:
+            return None
+        try:
+            if not self._auth.challenged(challenge.status, challenge, was_sent):
+                return None
+            sent = parse(request)
+            return self._auth.line(sent.method, sent.uri, sent.body)
+        except ValueError:
+            return None
+
+    def retire(self, call):
+        """Forgets a call once nothing is expected for it."""
+        if call.is_done and call in self.calls:
+            self.calls.remove(call)
+
+    def options(self, request, tag, source):
+        """The 200 for OPTIONS (11.2), inside a call or outside."""
+        lines = (self.contact_line(), self.ALLOW, b"Accept: application/sdp", b"Accept-Language: en", self.USER_AGENT)
+        return response(request, 200, to_tag=tag, lines=lines, source=source)
+
+    def refusal(self, request, tag, source):
+        """(status, data) for a method that we do not do: 405 for one we know (8.2.1), 501 for the rest (21.5.2)."""
+        status = 405 if request.method in _KNOWN else 501
+        return status, response(request, status, to_tag=tag, lines=(self.ALLOW,), source=source)
+
+    # --- The receiving side.
+
+    def receive(self, data, source):
+        """One datagram. Whatever it holds, this returns: what no file beside this one foresaw is counted and printed."""
+        try:
+            self._receive(data, source)
+        except Exception as error:
+            self.faults += 1
+            sys.print_exception(error)
+
+    def _receive(self, data, source):
+        if len(data) <= 4 and not data.strip(b"\r\n\x00 "):
+            return  # keep-alive
+        try:
+            message = parse(data)
+            message.check()
+        except ParseError as error:
+            self._unparsable(error, source)
+            return
+        if message.is_request:
+            self._on_request(message, source)
+        elif not self.transactions.response(message):
+            self.unmatched += 1
+
+    def _unparsable(self, error, source):
+        """Answers a request that is broken but says enough to be answered (8.2, 21.4.1); drops all else."""
+        self.bad += 1
+        request = error.message
+        if request is None or not request.is_request or request.method == b"ACK":
+            return
+        try:
+            self._reply(request, source, error.code, reason=error.reason)
+        except ValueError:
+            pass  # not even its Via can be copied
+
+    def _reply(self, request, source, status, lines=(), reason=None):
+        """Answers without keeping state (8.2.7): a retransmission gets the same answer, its To tag included."""
+        self.refused += 1
+        self._send_reply(request, source, response(request, status, reason, self._tag(request), lines, source=source))
+
+    def _send_reply(self, request, source, data):
+        self.send(data, self._reply_to(request, source))
+
+    def _tag(self, request):
+        digest = sha256(self._secret + request.vias[0] + (request.get(H_CALL_ID) or b"")).digest()
+        return hexlify(digest[:4])
+
+    def _reply_to(self, request, source):
+        """Where a response goes: to where the request came from, at rport's or the Via's port (18.2.2, RFC 3581 4)."""
+        via = request.via
+        return source if via.rport is not None else (source[0], via.port or _PORT)
+
+    def _on_request(self, request, source):
+        method = request.method
+        transaction = self.transactions.match(request)
+        if method == b"ACK":
+            # For a refusal it belongs to the transaction, for a 2xx to the dialog (17.1.1.3, 13.2.2.4).
+            if transaction is None or not transaction.fire(ACKED):
+                call = self._find(request)
+                if call:
+                    call.on_ack(request)
+                else:
+                    self.unmatched += 1
+        elif transaction is not None:
+            transaction.fire(REQUEST)
+        elif method == b"CANCEL":
+            self._on_cancel(request, source)
+        elif request.to_tag:
+            self._on_dialog_request(request, source)
+        elif request.get(H_REQUIRE) is not None:
+            # 8.2.2.3: we have no extension to offer yet.
+            self._reply(request, source, 420, (b"Unsupported: " + request.get(H_REQUIRE),))
+        elif parse_uri(request.uri).scheme not in (b"sip", b"sips"):
+            self._reply(request, source, 416)
+        elif method == b"INVITE":
+            self._on_invite(request, source)
+        elif method == b"OPTIONS":
+            self._send_reply(request, source, self.options(request, self._tag(request), source))
+        elif method == b"BYE":
+            self._reply(request, source, 481)
+        else:
+            status, data = self.refusal(request, self._tag(request), source)
+            self.refused += 1
+            self._send_reply(request, source, data)
+
+    def _find(self, request):
+        for call in self.calls:
+            if call.dialog.matches(request):
+                return call
+        return None
+
+    def _on_cancel(self, request, source):
+        invite = self.transactions.invite_of(request)
+        if invite is None or invite.user is None:
+            self._reply(request, source, 481)
+            return
+        call = invite.user
+        data = response(request, 200, to_tag=call.dialog.local_tag, source=source)
+        self._send_reply(request, source, data)
+        if invite.is_live:
+            call.on_cancel()
+
+    def _on_dialog_request(self, request, source):
+        call = self._find(request)
+        if call is None:
+            self._reply(request, source, 481)
+            return
+        transaction = self.transactions.server(request, self._reply_to(request, source), source)
+        if transaction is None:
+            self._reply(request, source, 503, (b"Retry-After: 5",))
+            return
+        call.on_request(request, transaction)
+
+    def _on_invite(self, request, source):
+        for call in self.calls:
+            dialog = call.dialog
+            if (
+                dialog.call_id == request.call_id
+                and dialog.remote_tag == request.from_tag
+                and dialog.remote_sequence == request.cseq
+            ):
+                # 8.2.2.2: the same request by another way, through a proxy that forked.
+                self._reply(request, source, 482)
+                return
+        if request.contact is None:
+            self._reply(request, source, 400, reason=b"Contact missing")
+            return
+        verdict = self.admit(source[0], request) if self.admit else None
+        if verdict is not None:
+            self._reply(request, source, verdict[0], reason=verdict[1])
+            return
+        if len(self.calls) >= _CALLS:
+            self._reply(request, source, 486)
+            return
+        if not self._offer_fits(request, source):
+            return
+        transaction = self.transactions.server(request, self._reply_to(request, source), source)
+        if transaction is None:
+            self._reply(request, source, 503, (b"Retry-After: 5",))
+            return
+        call = Call(self, Dialog.answering(request, token(4)), source)
+        call.offered(request, transaction)
+        self.calls.append(call)
+        if self.on_call:
+            self.on_call(call)
+        else:
+            call.reject(480)
+        if transaction.data is None:
+            # Silence here, and the caller would repeat itself (8.2.6.1).
+            transaction.respond(100, response(request, 100, source=source))
+
+    def _offer_fits(self, request, source):
+        """Refuses an INVITE whose body we cannot use, before any state is kept for it."""
+        if not request.body:
+            return True
+        kind = (request.get(H_CONTENT_TYPE) or b"").split(b";")[0].strip().lower()
+        if kind != b"application/sdp":
+            self._reply(request, source, 415, (b"Accept: application/sdp",))
+            return False
+        try:
+            body, _ = sdp.answer(sdp.parse(request.body), self.host, 9, 0, 0)
+        except ValueError as error:
+            self._reply(request, source, 400, reason=b"Bad SDP: " + str(error).encode())
+            return False
+        if body is None:
+            self._reply(request, source, 488, (b'Warning: 305 sipdoor "Only PCMU and PCMA over RTP/AVP"',))
+            return False
+        return True
+
+    async def _clock(self):
+        while True:
+            try:
+                wait_ms = self.timers.run()
+            except Exception as error:
+                self.faults += 1
+                sys.print_exception(error)
+                wait_ms = _TICK_MS
+            await asyncio.sleep_ms(wait_ms if 0 < wait_ms < _TICK_MS else _TICK_MS)

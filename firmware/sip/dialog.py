@@ -1,0 +1,84 @@
+"""A dialog: the route set, tags and sequence numbers that two user agents share (RFC 3261 section 12)."""
+
+from .address import parse_name_addr, parse_uri
+from .message import compose
+from .scan import H_CONTACT, H_FROM, H_RECORD_ROUTE, H_TO
+
+
+class Dialog:
+    """One dialog, seen from our side.
+
+    `local` and `remote` are whole From and To values, ours and theirs; `remote` has their tag as soon as it is known.
+    """
+
+    def __init__(self, call_id, local, local_tag, remote, target):
+        self.call_id = call_id
+        self.local = local
+        self.local_tag = local_tag
+        self.remote = remote
+        self.remote_tag = b""
+        self.target = target  # where our requests are addressed to: the other side's Contact URI
+        self.routes = ()
+        self.sequence = 0  # CSeq of our newest request
+        self.remote_sequence = -1
+
+    @staticmethod
+    def answering(request, local_tag):
+        """The dialog that a request of the other side opens (12.1.1). ParseError when its Contact is unreadable."""
+        local = request.get(H_TO) + b";tag=" + local_tag
+        contact = request.contact
+        target = contact.uri if contact is not None else request.from_.uri
+        dialog = Dialog(request.call_id, local, local_tag, request.get(H_FROM), target)
+        dialog.remote_tag = request.from_tag or b""
+        dialog.remote_sequence = request.cseq
+        dialog.routes = tuple(request.all(H_RECORD_ROUTE))
+        return dialog
+
+    def answered(self, response):
+        """Completes the dialog from a response to our INVITE (12.1.2): their tag, their Contact, the routes reversed."""
+        self.remote = response.get(H_TO)
+        self.remote_tag = response.to_tag or b""
+        routes = list(response.all(H_RECORD_ROUTE))
+        routes.reverse()
+        self.routes = tuple(routes)
+        self.refresh(response)
+
+    def refresh(self, message):
+        """Takes the other side's Contact as the new remote target (12.2.1.2, 12.2.2)."""
+        if message.get(H_CONTACT) is not None and message.contact is not None:
+            self.target = message.contact.uri
+
+    def matches(self, request):
+        """Whether a request of the other side belongs to this dialog (12.2.2): Call-ID and both tags."""
+        return (
+            request.call_id == self.call_id
+            and (request.to_tag or b"") == self.local_tag
+            and (request.from_tag or b"") == self.remote_tag
+        )
+
+    def next_hop(self):
+        """The URI (bytes) that names where the next request is sent: the first route, else the remote target."""
+        return parse_name_addr(self.routes[0]).uri if self.routes else self.target
+
+    def request(self, method, via, lines=(), body=b"", content_type=None, sequence=0):
+        """Builds a request inside the dialog (12.2.1.1). `via`: the Via value; `sequence`: for ACK, the INVITE's own."""
+        if not sequence:
+            self.sequence += 1
+            sequence = self.sequence
+        uri = self.target
+        head = [b"Via: " + via, b"Max-Forwards: 70"]
+        if self.routes:
+            routes = self.routes
+            first = parse_name_addr(routes[0]).uri
+            if not parse_uri(first).lr:
+                # A strict router wants itself in the Request-URI, and the target as the last route.
+                uri = first
+                routes = routes[1:] + (b"<" + self.target + b">",)
+            for route in routes:
+                head.append(b"Route: " + route)
+        head.append(b"From: " + self.local)
+        head.append(b"To: " + self.remote)
+        head.append(b"Call-ID: " + self.call_id)
+        head.append(b"CSeq: %d %s" % (sequence, method))
+        head.extend(lines)
+        return compose(b"%s %s SIP/2.0" % (method, uri), head, body, content_type)

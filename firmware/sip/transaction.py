@@ -1,0 +1,332 @@
+"""The four transaction machines of RFC 3261 section 17, with RFC 6026's Accepted state, as tables.
+
+A table's row is `state | event: (next state, actions)`. Rows that are missing are events that the figures do not show
+in that state: they are ignored. The machines send bytes by a function they are given and know no socket.
+"""
+
+from binascii import hexlify
+from os import urandom
+
+from micropython import const
+
+from .message import compose, parse
+from .scan import H_FROM, H_ROUTE, H_TO
+
+# RFC 3261 table 4, milliseconds.
+T1 = const(500)
+T2 = const(4000)
+T4 = const(5000)
+_64T1 = const(32000)
+
+# States: the high half of a row's key. CALLING stands for Trying in the non-INVITE machines.
+TERMINATED = const(0x00)
+CALLING = const(0x10)
+PROCEEDING = const(0x20)
+COMPLETED = const(0x30)
+ACCEPTED = const(0x40)
+CONFIRMED = const(0x50)
+
+# Events: the low half. 1xx, 2xx, 3xx-6xx are received by a client machine and come from the user of a server machine.
+PROVISIONAL = const(1)
+SUCCESS = const(2)
+FAILURE = const(3)
+AGAIN = const(4)  # timer A, E or G
+OVER = const(5)  # timer B, D, F, H, I, J, K, L or M: the state has lasted as long as it may
+REQUEST = const(6)  # the request has come again
+ACKED = const(7)
+ERROR = const(8)  # the transport could not send
+
+# Actions, done in this order.
+_STOP = const(1)  # stop the retransmissions
+_CALM = const(2)  # stop the deadline too
+_SEND = const(4)  # send the newest message (again)
+_ACK = const(8)  # acknowledge a final response that is not 2xx (17.1.1.3)
+_NEXT = const(16)  # start or double the retransmission timer
+_WAIT = const(32)  # start the deadline of the new state
+_TELL = const(64)  # hand the response to the user
+_FAIL = const(128)  # tell the user that there will be no response
+
+# Figure 5, and figure 7 of RFC 6026.
+INVITE_CLIENT = {
+    CALLING | AGAIN: (CALLING, _SEND | _NEXT),
+    CALLING | OVER: (TERMINATED, _FAIL),
+    CALLING | ERROR: (TERMINATED, _FAIL),
+    CALLING | PROVISIONAL: (PROCEEDING, _STOP | _CALM | _TELL),
+    CALLING | SUCCESS: (ACCEPTED, _STOP | _WAIT | _TELL),
+    CALLING | FAILURE: (COMPLETED, _STOP | _ACK | _WAIT | _TELL),
+    PROCEEDING | PROVISIONAL: (PROCEEDING, _TELL),
+    PROCEEDING | SUCCESS: (ACCEPTED, _WAIT | _TELL),
+    PROCEEDING | FAILURE: (COMPLETED, _ACK | _WAIT | _TELL),
+    PROCEEDING | OVER: (TERMINATED, _FAIL),  # only after `limit`: a CANCEL that was never followed by a final answer
+    COMPLETED | FAILURE: (COMPLETED, _ACK),
+    COMPLETED | ERROR: (TERMINATED, 0),
+    COMPLETED | OVER: (TERMINATED, 0),
+    ACCEPTED | SUCCESS: (ACCEPTED, _TELL),
+    ACCEPTED | OVER: (TERMINATED, 0),
+}
+
+# Figure 6.
+CLIENT = {
+    CALLING | AGAIN: (CALLING, _SEND | _NEXT),
+    CALLING | OVER: (TERMINATED, _FAIL),
+    CALLING | ERROR: (TERMINATED, _FAIL),
+    CALLING | PROVISIONAL: (PROCEEDING, _TELL),
+    CALLING | SUCCESS: (COMPLETED, _STOP | _WAIT | _TELL),
+    CALLING | FAILURE: (COMPLETED, _STOP | _WAIT | _TELL),
+    PROCEEDING | AGAIN: (PROCEEDING, _SEND | _NEXT),
+    PROCEEDING | OVER: (TERMINATED, _FAIL),
+    PROCEEDING | ERROR: (TERMINATED, _FAIL),
+    PROCEEDING | PROVISIONAL: (PROCEEDING, _TELL),
+    PROCEEDING | SUCCESS: (COMPLETED, _STOP | _WAIT | _TELL),
+    PROCEEDING | FAILURE: (COMPLETED, _STOP | _WAIT | _TELL),
+    COMPLETED | OVER: (TERMINATED, 0),
+}
+
+# Figure 7, and figure 5 of RFC 6026. A 2xx is repeated by the call, not here (13.3.1.4).
+INVITE_SERVER = {
+    PROCEEDING | REQUEST: (PROCEEDING, _SEND),
+    PROCEEDING | PROVISIONAL: (PROCEEDING, _SEND),
+    PROCEEDING | SUCCESS: (ACCEPTED, _SEND | _WAIT),
+    PROCEEDING | FAILURE: (COMPLETED, _SEND | _NEXT | _WAIT),
+    PROCEEDING | ERROR: (PROCEEDING, 0),
+    COMPLETED | REQUEST: (COMPLETED, _SEND),
+    COMPLETED | AGAIN: (COMPLETED, _SEND | _NEXT),
+    COMPLETED | ACKED: (CONFIRMED, _STOP | _WAIT),
+    COMPLETED | OVER: (TERMINATED, 0),
+    ACCEPTED | SUCCESS: (ACCEPTED, _SEND),
+    ACCEPTED | OVER: (TERMINATED, 0),
+    CONFIRMED | OVER: (TERMINATED, 0),
+}
+
+# Figure 8.
+SERVER = {
+    CALLING | PROVISIONAL: (PROCEEDING, _SEND),
+    CALLING | SUCCESS: (COMPLETED, _SEND | _WAIT),
+    CALLING | FAILURE: (COMPLETED, _SEND | _WAIT),
+    PROCEEDING | REQUEST: (PROCEEDING, _SEND),
+    PROCEEDING | PROVISIONAL: (PROCEEDING, _SEND),
+    PROCEEDING | SUCCESS: (COMPLETED, _SEND | _WAIT),
+    PROCEEDING | FAILURE: (COMPLETED, _SEND | _WAIT),
+    COMPLETED | REQUEST: (COMPLETED, _SEND),
+    COMPLETED | OVER: (TERMINATED, 0),
+}
+
+
+def token(size=8):
+    """`size` random bytes as hex: a branch, a tag, a Call-ID (RFC 3261 19.3)."""
+    return hexlify(urandom(size))
+
+
+def derived(method, invite, to=None):
+    """ACK for a final response that is not 2xx (17.1.1.3), or CANCEL (9.1), made from the INVITE's own bytes.
+
+    `to`: the To value of the response for an ACK; None repeats the INVITE's, as CANCEL must.
+    """
+    request = parse(invite)
+    lines = [b"Via: " + request.vias[0], b"Max-Forwards: 70"]
+    for route in request.all(H_ROUTE):
+        lines.append(b"Route: " + route)
+    lines.append(b"From: " + request.get(H_FROM))
+    lines.append(b"To: " + (to or request.get(H_TO)))
+    lines.append(b"Call-ID: " + request.call_id)
+    lines.append(b"CSeq: %d %s" % (request.cseq, method))
+    return compose(method + b" " + request.uri + b" SIP/2.0", lines)
+
+
+class Transaction:
+    """One transaction, client or server.
+
+    `user.on_response(transaction, message)` is called for each response of a client transaction, with None when none
+    will come (`why` then says the reason in words).
+    """
+
+    def __init__(self, owner, key, table, state, peer, user):
+        self.owner = owner
+        self.key = key
+        self.table = table
+        self.state = state
+        self.peer = peer  # (host, port) that our messages go to
+        self.user = user
+        self.data = None  # newest message we sent
+        self.request = None  # server: the request, until a final response is sent
+        self.source = None  # server: (host, port) the request came from
+        self.why = ""
+        self._interval_ms = 0
+        self._retry = None
+        self._deadline = None
+
+    @property
+    def is_live(self):
+        """False once only the memory of it is left, to answer retransmissions."""
+        return self.state == CALLING or self.state == PROCEEDING
+
+    def fire(self, event, message=None):
+        """One event; returns False where the table has no row for it."""
+        row = self.table.get(self.state | event)
+        if row is None:
+            return False
+        timers = self.owner.timers
+        was = self.state
+        self.state, do = row
+        if do & _STOP or self.state != was and do & _WAIT or self.state == TERMINATED:
+            self._retry = timers.cancel(self._retry)
+            self._interval_ms = 0
+        if do & (_CALM | _WAIT) or self.state == TERMINATED:
+            self._deadline = timers.cancel(self._deadline)
+        if self.state == TERMINATED:
+            self.owner.forget(self)
+        sent = True
+        if do & _SEND and self.data is not None:
+            sent = self.owner.send(self.data, self.peer)
+        if do & _ACK:
+            # Only an INVITE client gets here, and only with a final response that parsed.
+            self.owner.send(derived(b"ACK", self.data, message.get(H_TO)), self.peer)
+        if do & _NEXT:
+            self._again()
+        if do & _WAIT:
+            self._deadline = timers.after(self._limit_ms(), self._over)
+        if do & _FAIL:
+            self.why = "not reachable" if event == ERROR else "no answer"
+            self.user.on_response(self, None)
+        elif do & _TELL:
+            self.user.on_response(self, message)
+        if not sent:
+            self.fire(ERROR)
+        return True
+
+    def limit(self, delay_ms):
+        """Ends a client transaction in `delay_ms` if no final response comes: 9.1 allows 64*T1 after CANCEL."""
+        self._deadline = self.owner.timers.cancel(self._deadline)
+        self._deadline = self.owner.timers.after(delay_ms, self._over)
+
+    def begin(self):
+        """Client: sends the request for the first time, and starts timers A and B, or E and F."""
+        if not self.owner.send(self.data, self.peer):
+            # The user learns it from the loop, never from inside its own call.
+            self._deadline = self.owner.timers.after(0, self._error)
+            return
+        self._again()
+        self._deadline = self.owner.timers.after(_64T1, self._over)
+
+    def respond(self, status, data):
+        """Server: sends a response and keeps it for retransmissions."""
+        self.data = data
+        if status >= 200:
+            self.request = None
+        self.fire(PROVISIONAL if status < 200 else SUCCESS if status < 300 else FAILURE)
+
+    def _limit_ms(self):
+        if self.table is CLIENT or self.state == CONFIRMED:
+            return T4
+        return _64T1
+
+    def _again(self):
+        if self._interval_ms == 0:
+            self._interval_ms = T1
+        elif self.table is CLIENT and self.state == PROCEEDING:
+            self._interval_ms = T2
+        else:
+            # Timer A doubles without end, timers E and G up to T2 (17.1.1.2, 17.1.2.2, 17.2.1).
+            self._interval_ms *= 2
+            if self.table is not INVITE_CLIENT and self._interval_ms > T2:
+                self._interval_ms = T2
+        self._retry = self.owner.timers.after(self._interval_ms, self._resend)
+
+    def _resend(self, _):
+        self.fire(AGAIN)
+
+    def _over(self, _):
+        self.fire(OVER)
+
+    def _error(self, _):
+        self.fire(ERROR)
+
+
+class Transactions:
+    """The table of all transactions of an agent, bounded.
+
+    When it is full, the memory of the oldest finished transaction makes room; when all are live, `client` and `server`
+    give None and the caller answers 503 or says so.
+    """
+
+    def __init__(self, timers, send, limit=24):
+        self.timers = timers
+        self.send = send  # send(data, (host, port)) -> False when the transport refused
+        self.limit = limit
+        self._table = {}
+
+    def __len__(self):
+        return len(self._table)
+
+    def _room(self):
+        if len(self._table) < self.limit:
+            return True
+        for transaction in self._table.values():
+            if not transaction.is_live:
+                transaction.fire(OVER)
+                return len(self._table) < self.limit
+        return False
+
+    def client(self, method, branch, data, peer, user):
+        """Sends a request and watches over it. Returns the Transaction, or None when the table is full."""
+        if not self._room():
+            return None
+        table = INVITE_CLIENT if method == b"INVITE" else CLIENT
+        transaction = Transaction(self, branch + b" " + method, table, CALLING, peer, user)
+        transaction.data = data
+        self._table[transaction.key] = transaction
+        transaction.begin()
+        return transaction
+
+    def server(self, request, peer, source):
+        """A new request's transaction, or None when the table is full.
+
+        `peer`: where responses go; `source`: where the request came from, both (host, port).
+        """
+        if not self._room():
+            return None
+        if request.method == b"INVITE":
+            transaction = Transaction(self, server_key(request), INVITE_SERVER, PROCEEDING, peer, None)
+        else:
+            transaction = Transaction(self, server_key(request), SERVER, CALLING, peer, None)
+        transaction.request = request
+        transaction.source = source
+        self._table[transaction.key] = transaction
+        return transaction
+
+    def response(self, message):
+        """Hands a response to its client transaction (17.1.3); False when there is none."""
+        transaction = self._table.get(message.branch + b" " + message.cseq_method)
+        if transaction is None or not (transaction.table is CLIENT or transaction.table is INVITE_CLIENT):
+            return False
+        status = message.status
+        transaction.fire(PROVISIONAL if status < 200 else SUCCESS if status < 300 else FAILURE, message)
+        return True
+
+    def match(self, request):
+        """The server transaction that a request belongs to (17.2.3), or None."""
+        return self._table.get(server_key(request))
+
+    def invite_of(self, cancel):
+        """The INVITE transaction that a CANCEL names (9.2), or None."""
+        return self._table.get(server_key(cancel, b"INVITE"))
+
+    def forget(self, transaction):
+        self._table.pop(transaction.key, None)
+
+
+def server_key(request, method=None):
+    """What identifies a server transaction (RFC 3261 17.2.3): branch, sent-by, method; ACK belongs to its INVITE.
+
+    Without the magic cookie (RFC 2543 peers) the top Via, Call-ID, CSeq number, From and Request-URI stand in for it;
+    To is left out, since the ACK's has our tag.
+    """
+    if method is None:
+        method = request.method
+        if method == b"ACK":
+            method = b"INVITE"
+    via = request.via
+    branch = via.branch
+    if branch and branch[:7].lower() == b"z9hg4bk":
+        return b"%s %s %d %s" % (branch, via.host, via.port, method)
+    return b" ".join((request.vias[0], request.call_id, b"%d" % request.cseq, request.get(H_FROM), request.uri, method))

@@ -1,0 +1,89 @@
+"""Flows of datagrams: the only file in sip/ that opens a socket (RFC 3261 section 18, UDP)."""
+
+import asyncio
+import socket
+from errno import EAGAIN
+
+from micropython import const
+
+try:
+    from asyncio import core
+
+    def readable(sock):
+        """Awaitable: until there is something to read."""
+        yield core._io_queue.queue_read(sock)
+
+except ImportError:
+    # CPython's asyncio has no such queue; boards/PC waits in its own way.
+    from pc import readable
+
+_LONGEST = const(4096)  # bytes of a datagram; what is longer is cut, and refused for its Content-Length
+_BURST = const(8)  # datagrams in a row before the loop's other tasks have their turn
+_PEERS = const(8)  # packed addresses remembered
+
+
+class UdpTransport:
+    """One UDP socket. `on_datagram(data, (host, port))` is called for each datagram."""
+
+    name = b"UDP"
+
+    def __init__(self, pack, unpack, on_datagram):
+        self.pack = pack  # pack(host, port) -> what the port's sockets take for an address
+        self.unpack = unpack
+        self.on_datagram = on_datagram
+        self.received = 0
+        self.sent = 0
+        self.send_errors = 0
+        self._socket = None
+        self._packed = {}
+
+    def open(self, host, port):
+        """Binds; OSError when the address or the port is not to be had."""
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.bind(self.pack(host, port))
+        except OSError:
+            sock.close()
+            raise
+        self._socket = sock
+
+    def close(self):
+        sock, self._socket = self._socket, None
+        if sock:
+            sock.close()
+
+    def send(self, data, peer):
+        """Sends one datagram to (host, port). False when the stack refused it, which is counted."""
+        address = self._packed.get(peer)
+        try:
+            if address is None:
+                if len(self._packed) >= _PEERS:
+                    self._packed.clear()
+                address = self._packed[peer] = self.pack(*peer)
+            self._socket.sendto(data, address)
+        except (OSError, ValueError, AttributeError):
+            # No route, no buffer, a port of 0, a socket that is closed already: lost, as on the wire. The
+            # transaction repeats it or gives up.
+            self.send_errors += 1
+            return False
+        self.sent += 1
+        return True
+
+    async def run(self):
+        """Reads until closed."""
+        while self._socket:
+            await readable(self._socket)
+            for _ in range(_BURST):
+                if self._socket is None:
+                    return
+                try:
+                    data, address = self._socket.recvfrom(_LONGEST)
+                except OSError as error:
+                    if error.errno == EAGAIN:
+                        break
+                    # An ICMP error of an earlier datagram: nothing to read, nothing broken.
+                    continue
+                self.received += 1
+                self.on_datagram(data, self.unpack(address))
+            await asyncio.sleep_ms(0)

@@ -1,0 +1,38 @@
+"""The wire's bytes and codes in words that a person reads."""
+
+_ENDINGS = {
+    302: "the other side has moved, and says to call elsewhere",
+    400: "the other side did not understand the call",
+    401: "the server wants a user name and password; check sip.user and sip.password",
+    403: "not allowed there",
+    404: "no such number there",
+    407: "the server wants a user name and password; check sip.user and sip.password",
+    408: "no answer",
+    480: "not reachable now",
+    481: "the other side no longer knows the call",
+    486: "busy",
+    487: "cancelled",
+    488: "no common codec: the other side must allow G.711 (PCMU or PCMA)",
+    500: "the other side has a fault",
+    503: "the other side is overloaded or out of service",
+    600: "busy everywhere",
+    603: "declined",
+}
+
+
+def text(value):
+    """Bytes of the wire as printable text: UTF-8 where it is, else each odd byte as '?'."""
+    try:
+        decoded = value.decode()
+    except UnicodeError:
+        decoded = "".join([chr(byte) if byte < 127 else "?" for byte in value])
+    # A terminal obeys control characters: none of the network's may reach it.
+    return "".join(["?" if char < " " or char == "\x7f" else char for char in decoded])
+
+
+def ending(status, reason=b""):
+    """Why a call ended, from its final status: "busy (486)"."""
+    words = _ENDINGS.get(status)
+    if words is None:
+        words = text(reason) or "refused"
+    return "%s (%d)" % (words, status)
