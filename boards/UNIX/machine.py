@@ -1,0 +1,436 @@
+"""machine of the virtual board: what ESP32 firmware asks of it, on the MicroPython Unix port.
+
+tools/virtual_board.py starts the interpreter and is the world outside the chip: it plays the buttons, hears of the
+pins, keeps the watchdog and starts the board again after a reset. They talk in records of four bytes over two pipes,
+(kind, a, b, c). Sound needs no words: the microphone is an open file of 32-bit samples, the speaker one of 16-bit.
+"""
+
+import io
+import sys
+import time
+from os import getenv
+from umachine import *  # idle, Signal, time_pulse_us, mem8, soft_reset: what the interpreter itself has
+from micropython import const, schedule
+from uctypes import addressof, bytearray_at
+
+# The numbers are the ESP32 port's own.
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+
+_FRAMES = const(256)  # of a DMA buffer, always
+_POLL = const(3)  # MP_STREAM_POLL
+_POLLIN = const(1)
+_POLLOUT = const(4)
+_EINVAL = const(22)
+_FLOATING = const(2)  # nobody outside drives this pin
+
+# fds of the two record pipes, microphone, its kind, speaker, its kind, rate, reset cause, address
+_setup = (getenv("VIRTUAL_BOARD") or "").split()
+if not _setup:
+    raise ImportError("start the virtual board with tools/virtual_board.py")
+_in = open(int(_setup[0]), "rb")
+_out = open(int(_setup[1]), "wb")
+_mic = open(int(_setup[2]), "rb")
+_mic_kind = _setup[3]  # "once", "loop" (files) or "pipe"
+_speaker = open(int(_setup[4]), "rb+")
+_speaker_is_file = _setup[5] == "file"
+_rate_hz = int(_setup[6])
+_cause = int(_setup[7])
+_address = _setup[8]
+del _setup
+
+_record = bytearray(4)
+_heard = bytearray(4)
+_drive = bytearray(b"\x02" * 64)
+_pins = {}
+
+
+def tell(kind, a=0, b=0, c=0):
+    """Tell the world outside; allocates nothing."""
+    _record[0] = kind
+    _record[1] = a
+    _record[2] = b
+    _record[3] = c
+    _out.write(_record)
+
+
+def _listen():
+    """Take in what happened outside since last time; allocates nothing when nothing did."""
+    while _in.readinto(_heard) == 4:
+        n = _heard[1]
+        if _heard[0] == 68:  # D: a pin is driven or let go
+            pin = _pins.get(n)
+            if pin is None:
+                _drive[n] = _heard[2]
+                continue
+            before = pin._level()
+            _drive[n] = _heard[2]
+            now = pin._level()
+            if now != before and pin._handler and pin._trigger & (1 if now else 2):
+                try:
+                    schedule(pin._handler, pin)
+                except RuntimeError:  # its queue is full: as on the board, the interrupt is lost
+                    pass
+        elif _heard[0] == 78:  # N: the network cable or access point comes and goes
+            network = sys.modules.get("network")
+            if network:
+                network.link(n)
+
+
+def _watch():
+    # An asyncio task in place of the interrupt controller: it wakes when a record comes in.
+    from asyncio import core
+
+    while True:
+        yield core._io_queue.queue_read(_in)
+        _listen()
+
+
+_watching = None
+
+
+def _interrupts():
+    global _watching
+    from asyncio import core
+
+    if _watching is not core._io_queue:  # a new event loop has forgotten the tasks of the old one
+        _watching = core._io_queue
+        core.create_task(_watch())
+
+
+def unique_id():
+    """Six bytes like a MAC address, made of the board's own IP address."""
+    return b"\x02\x00" + bytes([int(n) for n in _address.split(".")])
+
+
+def reset_cause():
+    return _cause
+
+
+def reset():
+    """Never returns."""
+    tell(82)
+    while True:
+        try:
+            time.sleep(1)
+        except KeyboardInterrupt:
+            pass
+
+
+def freq(hz=None):
+    return 240000000
+
+
+class Pin:
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_DOWN = 1
+    PULL_UP = 2
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
+
+    def __new__(cls, id, *args, **kw):
+        # As on the ESP32 there is one object a pin, whoever asks.
+        if isinstance(id, Pin):
+            return id
+        if not (isinstance(id, int) and 0 <= id < 49):
+            raise ValueError("invalid pin")
+        pin = _pins.get(id)
+        if pin is None:
+            pin = object.__new__(cls)
+            pin._id = id
+            pin._mode = pin._pull = pin._put = 0
+            pin._handler = None
+            pin._trigger = 3
+            _pins[id] = pin
+        return pin
+
+    def __init__(self, id, mode=-1, pull=-1, **kw):
+        if mode != -1 or pull != -1 or kw:
+            self.init(mode, pull, **kw)
+
+    def init(self, mode=-1, pull=-1, value=None, drive=None, hold=None):
+        if pull != -1:
+            self._pull = pull or 0
+        if value is not None:
+            self._put = 1 if value else 0
+        if mode != -1:
+            self._mode = mode
+        if self._mode & 2:
+            tell(80, self._id, self._put)
+        else:
+            tell(73, self._id, self._pull)
+
+    def _level(self):
+        outside = _drive[self._id]
+        if self._mode == 3 or self._mode == 7 and not self._put:
+            return self._put
+        return outside if outside != _FLOATING else 1 if self._pull & 2 else 0
+
+    def value(self, x=None):
+        if x is None:
+            _listen()
+            return self._level()
+        x = 1 if x else 0
+        if x != self._put:
+            self._put = x
+            if self._mode & 2:
+                tell(80, self._id, x)
+
+    def __call__(self, x=None):
+        return self.value(x)
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    def irq(self, handler=None, trigger=3, wake=None, hard=False):
+        self._handler = handler
+        self._trigger = trigger
+        _interrupts()
+        return self
+
+    def __repr__(self):
+        return "Pin(%d)" % self._id
+
+
+class I2S(io.IOBase):
+    """One direction of a peripheral, as the ESP32 driver behaves.
+
+    DMA buffers of 256 frames, `ibuf` bytes of them but at least two, filled or emptied by the clock. Of n buffers the
+    program ever has n - 1: one is under way. `overruns` and `underruns` count the times sound was lost or a gap was
+    played. Blocks until the first poll, afterwards moves what fits and returns.
+    """
+
+    RX = 1
+    TX = 2
+    MONO = 0
+    STEREO = 1
+    _taken = [None, None]
+
+    def __init__(self, id, **kw):
+        if id != 0 and id != 1:
+            raise ValueError("invalid id")
+        if I2S._taken[id]:  # the driver ends the old direction in favour of the new one
+            I2S._taken[id].deinit()
+        self._id = id
+        self.overruns = self.underruns = 0
+        self._start(**kw)
+
+    def init(self, **kw):
+        self.deinit()
+        self._start(**kw)
+
+    def _start(self, *, sck, ws, sd, mode, bits, format, rate, ibuf):
+        if mode != 1 and mode != 2:
+            raise ValueError("invalid mode")
+        if format != 0 or bits != (32 if mode == 1 else 16):
+            raise ValueError("the virtual board has 32-bit mono in and 16-bit mono out only")
+        if rate != _rate_hz:
+            raise ValueError("the virtual board runs at RATE_HZ of wiring.py, %d" % _rate_hz)
+        self._rx = mode == 1
+        # RX moves 8 bytes a frame whatever it hands over: both slots, 32 bits each
+        self._buffers = max(2, ibuf // (_FRAMES * (8 if self._rx else 2)))
+        self._blocking = True
+        self._dry_at = -1  # DMA buffer count at the last short transfer: nothing to poll until the next one
+        self._pos = 0 if self._rx else self._buffers * _FRAMES  # frames; TX is heard after the first round
+        self._first = self._pos
+        if self._rx:
+            if _mic_kind != "pipe":
+                _mic.seek(0)
+            else:  # what was said before anybody listened
+                scrap = bytearray(512)
+                while _mic.readinto(scrap):
+                    pass
+        elif _speaker_is_file:
+            self._base = _speaker.seek(0, 2)
+            self._at = self._pos * 2  # where the file is to continue: its gaps read as silence
+            _speaker.seek(self._base + self._at)
+        I2S._taken[self._id] = self
+        self._t0 = time.ticks_us()
+
+    def deinit(self):
+        if I2S._taken[self._id] is not self:
+            return
+        I2S._taken[self._id] = None
+        if not self._rx and _speaker_is_file:
+            end = (self._now() + 1) * _FRAMES * 2
+            if self._at < end:
+                _speaker.seek(self._base + end - 2)
+                _speaker.write(b"\0\0")
+
+    def _now(self):
+        # DMA buffers done since the start; from the start, so that nothing drifts
+        return time.ticks_diff(time.ticks_us(), self._t0) * _rate_hz // (_FRAMES * 1000000)
+
+    def _wait(self, done):
+        at = self._t0 + (done + 1) * _FRAMES * 1000000 // _rate_hz
+        wait = time.ticks_diff(at, time.ticks_us())
+        if wait > 0:
+            time.sleep_us(wait)
+
+    def ioctl(self, request, arg):
+        if request != _POLL:
+            return -1  # also to "which file descriptor": there is none
+        self._blocking = False
+        if self._now() == self._dry_at:
+            return 0
+        return arg & (_POLLIN if self._rx else _POLLOUT)
+
+    def readinto(self, buf):
+        """Bytes handed over; allocates nothing after the first poll."""
+        want = self._size(buf, 4, True)
+        got = 0
+        while True:
+            done = self._now()
+            oldest = (done - self._buffers + 1) * _FRAMES
+            if self._pos < oldest:
+                self.overruns += 1
+                self._skip(buf, (oldest - self._pos) * 4)
+                self._pos = oldest
+            n = (done * _FRAMES - self._pos) * 4
+            if n > want - got:
+                n = want - got
+            if n:
+                self._hear(bytearray_at(addressof(buf) + got, n) if got else buf, n)
+                self._pos += n // 4
+                got += n
+            if got == want:
+                return got
+            if not self._blocking:
+                self._dry_at = done
+                return got
+            self._wait(done)
+
+    def _hear(self, buf, n):
+        # What is missing at a file's end or from a dry pipe stays the silence that _size() put there.
+        got = _mic.readinto(buf, n) or 0
+        if got < n and _mic_kind == "loop":
+            _mic.seek(0)
+            _mic.readinto(bytearray_at(addressof(buf) + got, n - got))
+
+    def _skip(self, buf, n):
+        if _mic_kind != "pipe":
+            _mic.seek(n, 1)
+            return
+        while n:
+            got = _mic.readinto(buf, min(n, len(buf)))
+            if not got:
+                return
+            n -= got
+
+    def write(self, buf):
+        """Bytes taken; allocates nothing."""
+        size = self._size(buf, 2, False)
+        taken = 0
+        while True:
+            done = self._now()
+            pos = self._pos
+            soonest = (done + 1) * _FRAMES
+            if pos < soonest:
+                if pos > self._first:
+                    self.underruns += 1
+                if not _speaker_is_file:
+                    self._hush((soonest - pos) * 2)
+                self._pos = pos = soonest
+            n = ((done + self._buffers) * _FRAMES - pos) * 2
+            if n > size - taken:
+                n = size - taken
+            if n:
+                if _speaker_is_file and self._at != pos * 2:
+                    _speaker.seek(self._base + pos * 2)
+                _speaker.write(buf, taken, n)
+                self._pos = pos + n // 2
+                self._at = self._pos * 2
+                taken += n
+            if taken == size:
+                return taken
+            if not self._blocking:
+                self._dry_at = done
+                return taken
+            self._wait(done)
+
+    def _hush(self, n):
+        # A pipe cannot have holes; one that is full has nobody at its end.
+        while n > 0 and _speaker.write(_silence, min(n, len(_silence))):
+            n -= len(_silence)
+
+    def _size(self, buf, frame, rx):
+        if I2S._taken[self._id] is not self or self._rx is not rx:
+            raise OSError(_EINVAL)
+        # Neither an array nor a memoryview tells its bytes, a device that takes all of them does.
+        n = _zero.readinto(buf) if rx else _null.write(buf)
+        if n % frame:
+            raise OSError(_EINVAL)
+        return n
+
+
+_zero = open("/dev/zero", "rb")
+_null = open("/dev/null", "wb")
+_silence = bytes(512)
+
+
+class WDT:
+    """The watchdog; it bites from outside, as a chip's does. A second one only changes the time-out."""
+
+    _said = 0
+    _every = 0
+
+    def __init__(self, id=0, timeout=5000):
+        if id:
+            raise ValueError("invalid id")
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
+        WDT._every = timeout // 8
+        self.feed(True)
+        units = (timeout + 9) // 10
+        tell(87, units >> 16, units >> 8 & 255, units & 255)
+
+    def feed(self, now=False):
+        ms = time.ticks_ms()
+        if now or time.ticks_diff(ms, WDT._said) >= WDT._every:  # more often would only be noise
+            WDT._said = ms
+            tell(70)
+
+
+class Timer:
+    """A timer whose callback runs while asyncio does; while one is set the watchdog outside is patient."""
+
+    ONE_SHOT = 0
+    PERIODIC = 1
+
+    def __init__(self, id, **kw):
+        self._id = id
+        self._task = None
+        if kw:
+            self.init(**kw)
+
+    def init(self, *, mode=1, freq=-1, period=-1, callback=None, hard=False):
+        self.deinit()
+        import asyncio
+
+        ms = period if freq == -1 else int(1000 / freq)
+        self._task = asyncio.create_task(self._run(asyncio.sleep_ms, ms, mode, callback))
+        tell(84, self._id & 255, 1)
+
+    async def _run(self, sleep_ms, ms, mode, callback):
+        while True:
+            await sleep_ms(ms)
+            if callback:
+                callback(self)
+            if not mode:
+                self._task = None
+                tell(84, self._id & 255, 0)
+                return
+
+    def deinit(self):
+        if self._task:
+            self._task.cancel()
+            self._task = None
+            tell(84, self._id & 255, 0)
