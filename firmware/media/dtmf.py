@@ -1,0 +1,112 @@
+"""Keys as telephone events (RFC 4733 2.3): each press is one digit, coming and going."""
+
+from micropython import const
+from .rtp import timestamp_difference
+
+_QUEUE = const(16)  # digits waiting, each way
+_FRAMES_TONE = const(5)  # 100 ms
+_FRAMES_PAUSE = const(4)
+_LONGEST = const(0xFFFF)  # an event longer than this goes on as a further segment (RFC 4733 2.5.1.3)
+
+
+class Digits:
+    """A queue of up to 16 codes, 0 to 15: 0 to 9, * is 10, # is 11, A to D are 12 to 15."""
+
+    def __init__(self):
+        self._codes = bytearray(_QUEUE)
+        self._at = 0
+        self._n = 0
+        self.dropped = 0
+
+    def put(self, code):
+        """True, or False when the queue is full (counted)."""
+        if self._n == _QUEUE:
+            self.dropped += 1
+            return False
+        self._codes[(self._at + self._n) % _QUEUE] = code
+        self._n += 1
+        return True
+
+    def get(self):
+        """The oldest, or -1."""
+        if not self._n:
+            return -1
+        code = self._codes[self._at]
+        self._at = (self._at + 1) % _QUEUE
+        self._n -= 1
+        return code
+
+    def clear(self):
+        self._n = 0
+
+
+class Receiver:
+    """Telephone events in, digits out. What makes a new press is a new timestamp: the marker may be lost, the end may
+    come three times or never, updates may be lost or come late."""
+
+    def __init__(self):
+        self.digits = Digits()
+        self.restart()
+
+    def restart(self):
+        """Another source: its timestamps are not comparable."""
+        self._timestamp = -1
+        self._code = -1
+        self._duration = 0
+
+    def event(self, packet, at, n, timestamp):
+        """The payload of one event packet. -> False if it is none for us (too short, or a code above 15)."""
+        if n < 4 or packet[at] > 15:
+            return False
+        code = packet[at]
+        duration = packet[at + 2] << 8 | packet[at + 3]
+        if self._timestamp >= 0:
+            ahead = timestamp_difference(timestamp, self._timestamp)
+            if ahead <= 0:
+                if ahead == 0 and duration > self._duration:
+                    self._duration = duration
+                return True
+            if ahead == _LONGEST and code == self._code and self._duration == _LONGEST:
+                # The same key, still down.
+                self._timestamp = timestamp
+                self._duration = duration
+                return True
+        self._timestamp = timestamp
+        self._code = code
+        self._duration = duration
+        self.digits.put(code)
+        return True
+
+
+class Sender:
+    """Digits in, telephone events out: one payload a frame, 100 ms of tone, its end three times, then a pause of 80 ms."""
+
+    def __init__(self):
+        self.digits = Digits()
+        self.payload = bytearray(4)
+        self._code = -1
+        self._frame = 0
+
+    def frame(self):
+        """What this frame of 20 ms carries: 0 sound, 1 the first packet of an event, 2 a further one, 3 a repeated end.
+
+        With 1 to 3 `payload` is ready. All packets of an event bear the timestamp of its first.
+        """
+        if self._code < 0:
+            self._code = self.digits.get()
+            if self._code < 0:
+                return 0
+            self._frame = 0
+        self._frame += 1
+        frame = self._frame
+        payload = self.payload
+        if frame > _FRAMES_TONE + 2:
+            if frame >= _FRAMES_TONE + 2 + _FRAMES_PAUSE:
+                self._code = -1
+            return 0
+        payload[0] = self._code
+        payload[1] = 10 if frame < _FRAMES_TONE else 0x8A  # -10 dBm0, and E with the end
+        duration = min(frame, _FRAMES_TONE) * 160
+        payload[2] = duration >> 8
+        payload[3] = duration & 255
+        return 1 if frame == 1 else 2 if frame <= _FRAMES_TONE else 3

@@ -1,0 +1,174 @@
+"""The playout buffer: puts packets back into their order and plays them at a small fixed delay.
+
+A ring of G.711 bytes addressed by RTP timestamp, so packets of any length fit, and reordering, gaps and wrap-around need
+no cases of their own. Nothing is allocated after the start.
+"""
+
+import micropython
+from micropython import const
+from .rtp import timestamp_difference
+
+FRAME = const(160)  # samples taken at a time: 20 ms at 8 kHz
+_BLOCK = const(80)  # what is known to be there is counted in blocks of 10 ms
+_FRAMES = const(16)
+_RING = const(2560)  # _FRAMES * FRAME: 320 ms
+_DELAY = const(320)  # samples between a packet's coming and its playing, when it comes on time
+_MOST = const(960)
+_LATE_RUN = const(3)  # so many late in a row, and the playing waits a frame
+_EMPTY_RUN = const(10)  # so many empty frames, and the next packet sets the clock anew
+_LOOK = const(64)  # frames over which too much delay must last before one is dropped
+
+
+class Jitter:
+    """put() packets as they come, take() a frame every 20 ms."""
+
+    def __init__(self):
+        self.ring = bytearray(_RING)
+        self._have = bytearray(_RING // _BLOCK)  # samples there, a block
+        self.late = 0  # packets that came when their time was over
+        self.dropped = 0  # frames skipped because the delay had grown
+        self.inserted = 0  # frames waited because packets came late
+        self.empty = 0  # frames for which nothing was there, while the source was sending
+        self.reset(0xFF)
+
+    def reset(self, silence=-1):
+        """Forget what is there: another source, or a jump. `silence` is the codec's byte for it."""
+        if silence >= 0:
+            self._silence = silence
+        fill(self.ring, 0, _RING, self._silence)
+        fill(self._have, 0, _RING // _BLOCK, 0)
+        self.active = False
+        self._timestamp = 0  # of the frame to be taken next
+        self._at = 0  # where in the ring it begins, always a multiple of FRAME
+        self._ahead = 0  # samples from there to the end of the newest packet
+        self._late_run = 0
+        self._empty_run = 0
+        self._least = _RING
+        self._looked = 0
+
+    @property
+    def depth_ms(self):
+        """How much is waiting to be played."""
+        return max(self._ahead, 0) // 8
+
+    def put(self, packet, at, n, timestamp):
+        """Store the n bytes at packet[at], which begin at `timestamp` (modulo 2^30)."""
+        if not self.active:
+            self.reset()
+            self.active = True
+            self._timestamp = (timestamp - _DELAY) & 0x3FFFFFFF
+        offset = timestamp_difference(timestamp, self._timestamp)
+        if offset + n > _RING - FRAME or offset < -8000:
+            # The clock jumped, or the buffer was not emptied: begin anew with this packet.
+            self.active = False
+            self.put(packet, at, min(n, _RING // 2), timestamp)
+            return
+        if offset < 0:
+            self.late += 1
+            self._late_run += 1
+            if self._late_run >= _LATE_RUN and self._ahead < _MOST:
+                self._wait()
+            return
+        self._late_run = 0
+        if offset + n > self._ahead:
+            self._ahead = offset + n
+        store(self.ring, self._have, self._at + offset, packet, at, n)
+
+    def _wait(self):
+        # Play a frame later from now on. The ring keeps one frame behind the playing, which is what is free now.
+        self._late_run = 0
+        self.inserted += 1
+        self._timestamp = (self._timestamp - FRAME) & 0x3FFFFFFF
+        self._ahead += FRAME
+        self._at = (self._at or _RING) - FRAME
+        self._wipe(self._at)
+
+    def _wipe(self, at):
+        fill(self.ring, at, FRAME, self._silence)
+        block = at // _BLOCK
+        self._have[block] = self._have[block + 1] = 0
+
+    def take(self):
+        """-> where in `ring` the next FRAME bytes begin, or -1: nothing there. They stay until the next take."""
+        if not self.active:
+            return -1
+        if self._ahead < self._least:
+            self._least = self._ahead
+        self._looked += 1
+        if self._looked >= _LOOK:
+            if self._least > _DELAY + FRAME:
+                self.dropped += 1
+                self._step()
+            self._looked = 0
+            self._least = _RING
+        at = self._at
+        block = at // _BLOCK
+        there = self._have[block] + self._have[block + 1]
+        self._step()
+        if there:
+            self._empty_run = 0
+            return at
+        self.empty += 1
+        self._empty_run += 1
+        if self._empty_run >= _EMPTY_RUN and self._ahead <= 0:
+            self.active = False
+        return -1
+
+    def _step(self):
+        self._wipe((self._at or _RING) - FRAME)
+        self._at += FRAME
+        if self._at == _RING:
+            self._at = 0
+        self._timestamp = (self._timestamp + FRAME) & 0x3FFFFFFF
+        self._ahead -= FRAME
+
+
+@micropython.viper
+def fill(target: ptr8, at: int, n: int, value: int):
+    """target[at..at + n] = value"""
+    target = ptr8(uint(target) + uint(at))
+    while n > 0:
+        target[0] = value
+        target = ptr8(uint(target) + 1)
+        n -= 1
+
+
+@micropython.viper
+def store(ring: ptr8, have: ptr8, to: int, packet: ptr8, at: int, n: int):
+    """n bytes of packet[at..] into the ring at `to`, round its end; count them in their blocks."""
+    if to >= 2560:
+        to -= 2560
+    block = 0
+    room = 80
+    x = to
+    while x >= 80:
+        x -= 80
+        block += 1
+    room -= x
+    packet = ptr8(uint(packet) + uint(at))
+    while n > 0:
+        ring[to] = packet[0]
+        packet = ptr8(uint(packet) + 1)
+        to += 1
+        n -= 1
+        room -= 1
+        if have[block] < 80:
+            have[block] = have[block] + 1
+        if room == 0:
+            room = 80
+            block += 1
+            if to == 2560:
+                to = 0
+                block = 0
+
+
+@micropython.viper
+def copy(target: ptr8, to: int, source: ptr8, at: int, n: int):
+    """n bytes from source[at..] to target[to..]"""
+    target = ptr8(uint(target) + uint(to))
+    source = ptr8(uint(source) + uint(at))
+    while n > 0:
+        target[0] = source[0]
+        target = ptr8(uint(target) + 1)
+        source = ptr8(uint(source) + 1)
+        n -= 1

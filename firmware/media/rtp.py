@@ -1,0 +1,136 @@
+"""RTP packets as bytes in place (RFC 3550 5.1), and who sends them (appendix A.1).
+
+Timestamps are kept modulo 2^30 and the SSRC in two halves: on a board a Python integer of more than 30 bits is an object.
+"""
+
+import os
+import micropython
+from micropython import const
+
+HEADER_BYTES = const(12)
+
+# Where `parse` puts what it found.
+PAYLOAD_TYPE = const(0)
+MARKER = const(1)
+SEQUENCE = const(2)
+TIMESTAMP = const(3)  # modulo 2^30
+SSRC_HIGH = const(4)
+SSRC_LOW = const(5)
+PAYLOAD_AT = const(6)
+PAYLOAD_BYTES = const(7)
+FIELDS = const(8)
+
+
+@micropython.viper
+def parse(packet: ptr8, n: int, fields: ptr32) -> int:
+    """Take apart the RTP packet in packet[:n] into `fields`, array("i") of FIELDS words. -> 1, or 0 if it is none."""
+    if n < 12 or packet[0] & 0xC0 != 0x80:
+        return 0
+    at = 12 + ((packet[0] & 15) << 2)
+    if packet[0] & 0x10:
+        if n < at + 4:
+            return 0
+        at += 4 + ((packet[at + 2] << 8 | packet[at + 3]) << 2)
+    end = n
+    if packet[0] & 0x20:
+        if packet[n - 1] == 0:
+            return 0
+        end -= packet[n - 1]
+    if end < at:
+        return 0
+    fields[0] = packet[1] & 127
+    fields[1] = packet[1] >> 7
+    fields[2] = packet[2] << 8 | packet[3]
+    fields[3] = (packet[4] & 63) << 24 | packet[5] << 16 | packet[6] << 8 | packet[7]
+    fields[4] = packet[8] << 8 | packet[9]
+    fields[5] = packet[10] << 8 | packet[11]
+    fields[6] = at
+    fields[7] = end - at
+    return 1
+
+
+def begin(packet):
+    """Write a fresh header: version 2, sequence, timestamp and SSRC by chance (RFC 3550 5.1)."""
+    packet[:HEADER_BYTES] = b"\x80\x00" + os.urandom(10)
+    packet[2] &= 0x7F  # far from the wrap, which SRTP (RFC 3711 3.3.1) thanks
+
+
+@micropython.viper
+def advance(packet: ptr8, samples: int):
+    """The timestamp of packet goes on by so many samples."""
+    x = packet[7] + samples
+    packet[7] = x
+    x = packet[6] + (x >> 8)
+    packet[6] = x
+    x = packet[5] + (x >> 8)
+    packet[5] = x
+    packet[4] = packet[4] + (x >> 8)
+
+
+def count(packet):
+    """The next sequence number."""
+    low = packet[3] + 1
+    packet[3] = low & 255
+    if low > 255:
+        packet[2] = (packet[2] + 1) & 255
+
+
+def timestamp_difference(a, b):
+    """a - b of two timestamps modulo 2^30, signed."""
+    return ((a - b + 0x20000000) & 0x3FFFFFFF) - 0x20000000
+
+
+NEW = const(1)
+DUPLICATE = const(0)
+RESTART = const(2)
+UNSURE = const(3)
+
+_MAX_DROPOUT = const(3000)
+_WINDOW = const(30)  # how many sequence numbers back a duplicate is known: bits of one small int
+
+
+class Source:
+    """One synchronization source: which of its packets were there already, and how many never came."""
+
+    def __init__(self):
+        self.received = 0
+        self.lost = 0  # cumulative, of this source; one that comes late after all is taken back
+        self.highest = -1
+        self._seen = 0
+        self._bad = -1
+
+    def restart(self):
+        self.highest = -1
+        self._bad = -1
+        self.lost = 0
+        self.received = 0
+
+    def count(self, sequence):
+        """-> NEW, DUPLICATE, RESTART (the first, or the numbering jumped) or UNSURE (a jump that the next must prove)."""
+        ahead = (sequence - self.highest) & 0xFFFF
+        if self.highest < 0:
+            ahead = -1
+        elif 0 < ahead < _MAX_DROPOUT:
+            self.lost += ahead - 1
+            self._seen = (self._seen << ahead & 0x3FFFFFFF | 1) if ahead < _WINDOW else 1
+            self.highest = sequence
+            self._bad = -1
+            self.received += 1
+            return NEW
+        elif ahead == 0 or ahead > 65536 - _WINDOW:
+            bit = 1 << (65536 - ahead & 0xFFFF)
+            if self._seen & bit:
+                return DUPLICATE
+            self._seen |= bit
+            if self.lost:
+                self.lost -= 1
+            self.received += 1
+            return NEW
+        elif sequence != self._bad:
+            self._bad = (sequence + 1) & 0xFFFF
+            return UNSURE
+        self.highest = sequence
+        self._seen = 1
+        self._bad = -1
+        self.received += 1
+        return RESTART
