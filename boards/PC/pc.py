@@ -49,6 +49,17 @@ def asyncio_wait_for_ms(awaitable, ms):
     return asyncio.wait_for(awaitable, ms / 1000)
 
 
+async def readable(sock):
+    """Waits until a socket has something to read: what sip/ awaits where asyncio has no MicroPython I/O queue."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(sock, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(sock)
+
+
 def print_exception(exception, file=sys.stdout):
     traceback.print_exception(exception, file=file)
 

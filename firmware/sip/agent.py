@@ -47,7 +47,7 @@ class Agent:
         self.display = display
         self.on_call = on_call
         self.admit = admit
-        self.timers = timers or Timers()
+        self.timers = Timers() if timers is None else timers
         self.transport = UdpTransport(pack, unpack, self.receive)
         self.transactions = Transactions(self.timers, self.send)
         self.calls = []
@@ -55,7 +55,8 @@ class Agent:
         self.bad = 0  # datagrams that were no SIP message
         self.refused = 0  # requests answered with an error and forgotten
         self.unmatched = 0  # responses and ACKs to nothing
-        self.faults = 0  # exceptions caught at the edge: each is a bug
+        self.faults = 0  # exceptions caught at the edge: each is a bug, here or in the application's rules
+        self.print_fault = sys.print_exception
         self._auth = None
         self._secret = urandom(8)
         self._tasks = []
@@ -106,7 +107,8 @@ class Agent:
             if self.registration is None:
                 raise ValueError("'%s' needs a server: set sip.server, or call an address like sip:101@192.0.2.10" % target)
             uri = b"sip:%s@%s" % (uri, self.registration.server[4:])
-        elif uri[:4].lower() != b"sip:" and uri[:5].lower() != b"sips:":
+        elif not uri.split(b":")[0].isalpha():
+            # "192.0.2.10:5070" and "101@192.0.2.10:5070" have a port, not a scheme.
             uri = b"sip:" + uri
         peer = self.resolve(uri)
         if len(self.calls) >= _CALLS:
@@ -208,7 +210,7 @@ class Agent:
             self._receive(data, source)
         except Exception as error:
             self.faults += 1
-            sys.print_exception(error)
+            self.print_fault(error)
 
     def _receive(self, data, source):
         if len(data) <= 4 and not data.strip(b"\r\n\x00 "):
@@ -343,10 +345,14 @@ class Agent:
         call = Call(self, Dialog.answering(request, token(4)), source)
         call.offered(request, transaction)
         self.calls.append(call)
-        if self.on_call:
-            self.on_call(call)
-        else:
-            call.reject(480)
+        try:
+            if self.on_call:
+                self.on_call(call)
+            else:
+                call.reject(480)
+        except Exception:
+            call.reject(500)
+            raise
         if transaction.data is None:
             # Silence here, and the caller would repeat itself (8.2.6.1).
             transaction.respond(100, response(request, 100, source=source))
@@ -375,6 +381,6 @@ class Agent:
                 wait_ms = self.timers.run()
             except Exception as error:
                 self.faults += 1
-                sys.print_exception(error)
+                self.print_fault(error)
                 wait_ms = _TICK_MS
             await asyncio.sleep_ms(wait_ms if 0 < wait_ms < _TICK_MS else _TICK_MS)
