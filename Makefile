@@ -16,7 +16,7 @@ ARGS ?=
 export MICROPYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help venv build test run bench flash deploy clean
+.PHONY: help venv build run test bench flash deploy clean
 
 help: ## this list
 	@echo 'sipdoor: a SIP door intercom for MicroPython boards'

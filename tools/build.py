@@ -119,7 +119,10 @@ def _make(arch, relative, source, from_plain, cross):
     out.parent.mkdir(parents=True, exist_ok=True)
     shown = source.relative_to(ROOT)
     text = source.read_text()
-    kernel = plain.is_kernel(text)
+    try:
+        kernel = plain.is_kernel(text)
+    except SyntaxError as e:
+        raise BuildError("%s, line %s: %s" % (shown, e.lineno, e.msg)) from None
     if from_plain and kernel:
         text = plain.derive(text, str(shown))
     part = out.with_name(out.name + ".%d.part" % os.getpid())
@@ -184,7 +187,7 @@ def build(archs=None, say=print):
                 try:
                     job.result()
                     made[name] = digest
-                except (BuildError, plain.Underivable, SyntaxError) as e:
+                except (BuildError, plain.Underivable) as e:
                     errors.append(str(e))
                     made.pop(name, None)
     if todo or stale:

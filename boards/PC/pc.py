@@ -4,6 +4,8 @@ time:    ticks_ms ticks_us ticks_diff ticks_add sleep_ms sleep_us
 asyncio: sleep_ms wait_for_ms
 gc:      mem_free mem_alloc threshold
 sys:     print_exception
+
+`readable(sock)` waits for a socket, as MicroPython's own asyncio queue does.
 """
 
 import asyncio
@@ -51,6 +53,17 @@ def asyncio_wait_for_ms(awaitable, ms):
 
 async def readable(sock):
     """Waits until a socket has something to read: what sip/ awaits where asyncio has no MicroPython I/O queue."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(sock, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(sock)
+
+
+async def readable(sock):
+    """Until the non-blocking socket has something to read."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(sock, ready.set)

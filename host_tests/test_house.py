@@ -1,0 +1,112 @@
+"""The house rules that a machine can check: who imports whom, and what no file may contain."""
+
+import ast
+import subprocess
+
+import pytest
+
+from tools import build
+
+FIRMWARE = build.FIRMWARE
+FILES = build.sources(FIRMWARE)
+ROOMS = ("sip", "media", "door", "board")
+
+# Who may import whom; each room may import itself.
+ARROWS = {
+    "main": {"door", "board", "wiring"},
+    "door": {"sip", "media", "board", "wiring"},  # wiring: the pins as data, handed to what board/ has
+    "sip": set(),
+    "media": set(),
+    "board": {"wiring"},
+}
+# Modules of stock MicroPython on the ESP32, as built in or frozen there.
+STOCK = {
+    "array", "asyncio", "binascii", "bluetooth", "builtins", "cmath", "collections", "cryptolib", "deflate",
+    "errno", "esp", "esp32", "espnow", "framebuf", "gc", "hashlib", "heapq", "io", "json", "machine", "math",
+    "micropython", "mip", "network", "ntptime", "onewire", "os", "platform", "random", "re", "requests",
+    "select", "socket", "ssl", "struct", "sys", "time", "tls", "uctypes", "umqtt", "vfs", "webrepl",
+}  # fmt: skip
+# CPython has these and boards do not, or they are costly there.
+FORBIDDEN = {"typing", "dataclasses", "enum", "abc", "functools", "itertools", "logging", "threading", "pathlib"}
+
+
+def room(path):
+    return path.parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """(line, dotted name) of every import, at any depth; relative ones made absolute."""
+    package = path.parts[:-1]
+    tree = ast.parse((FIRMWARE / path).read_text())
+    fallback = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)
+                and isinstance(node.type, ast.Name) and node.type.id == "ImportError" for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in fallback and isinstance(node, ast.ImportFrom) and node.module == "pc":
+            continue  # what CPython has in place of a part of MicroPython
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            yield node.lineno, ".".join(base + ((node.module,) if node.module else ()))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "__import__":
+            yield node.lineno, node.args[0].value if isinstance(node.args[0], ast.Constant) else "?"
+
+
+def wrong(path, name):
+    """Why this file may not import this name, or None."""
+    top = name.split(".")[0]
+    if top in FORBIDDEN:
+        return "%s is not for a board" % top
+    if top == room(path) or top in STOCK:
+        return None
+    if top in ARROWS[room(path)]:
+        return None
+    if top in ROOMS or top == "wiring":
+        return "%s may not import %s" % (room(path), top)
+    return "%s is neither of this firmware nor of stock MicroPython" % top
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_arrows_point_the_right_way(path):
+    assert room(path) in ARROWS, "%s is in no room of the house" % path
+    found = ["%s:%d: %s" % (path, line, wrong(path, name)) for line, name in imports(path) if wrong(path, name)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "path, name",
+    [("sip/agent.py", "media.rtp"), ("sip/agent.py", "board"), ("media/rtp.py", "sip.sdp"), ("media/rtp.py", "door"),
+     ("board/net.py", "sip"), ("board/net.py", "door.config"), ("sip/call.py", "wiring"), ("door/a.py", "typing"),
+     ("sip/call.py", "numpy"), ("main.py", "sip.agent")],
+)
+def test_a_wrong_arrow_is_seen(path, name):
+    assert wrong(build.Path(path), name)
+
+
+def test_there_is_a_firmware_to_check():
+    assert {room(path) for path in FILES} == set(ARROWS)
+
+
+def test_constructs_that_a_board_can_not_afford():
+    found = []
+    for path in FILES:
+        for node in ast.walk(ast.parse((FIRMWARE / path).read_text())):
+            if isinstance(node, ast.Match):
+                found.append("%s:%d: match is not in MicroPython" % (path, node.lineno))
+            if isinstance(node, ast.AnnAssign):
+                found.append("%s:%d: annotated assignment" % (path, node.lineno))
+    assert not found, "\n".join(found)
+
+
+def test_a_word_to_the_outside_names_no_other_machine():
+    """Nothing in the repository depends on a registry's address or on a folder outside of it."""
+    words = ("/tmp/" + "venv", "/work" + "/", "pypi" + ".org", "pythonhosted", "registry." + "npmjs")
+    names = subprocess.run(["git", "ls-files"], cwd=build.ROOT, capture_output=True, text=True, check=True).stdout
+    found = []
+    for name in names.split():
+        path = build.ROOT / name
+        if path.suffix in (".py", ".md", ".txt", ".toml", "") and path.is_file():
+            text = path.read_text(errors="replace")
+            found += ["%s: %s" % (name, word) for word in words if word in text]
+    assert not found, "\n".join(found)
