@@ -1,7 +1,7 @@
 """Keys as telephone events (RFC 4733 2.3): each press is one digit, coming and going."""
 
 from micropython import const
-from .rtp import timestamp_difference
+from .rtp import PAYLOAD_AT, PAYLOAD_BYTES, TIMESTAMP, timestamp_difference
 
 _QUEUE = const(16)  # digits waiting, each way
 _FRAMES_TONE = const(5)  # 100 ms
@@ -50,31 +50,29 @@ class Receiver:
 
     def restart(self):
         """Another source: its timestamps are not comparable."""
-        self._timestamp = -1
+        self._timestamp = 0
         self._code = -1
         self._duration = 0
 
-    def event(self, packet, at, n, timestamp):
-        """The payload of one event packet. -> False if it is none for us (too short, or a code above 15)."""
-        if n < 4 or packet[at] > 15:
+    def put(self, packet, fields):
+        """An event packet that `rtp.parse` took apart into `fields`. -> False if it is too short, or a code above 15."""
+        at = fields[PAYLOAD_AT]
+        if fields[PAYLOAD_BYTES] < 4 or packet[at] > 15:
             return False
-        code = packet[at]
         duration = packet[at + 2] << 8 | packet[at + 3]
-        if self._timestamp >= 0:
-            ahead = timestamp_difference(timestamp, self._timestamp)
-            if ahead <= 0:
-                if ahead == 0 and duration > self._duration:
-                    self._duration = duration
+        if self._code >= 0:
+            ahead = timestamp_difference(fields[TIMESTAMP], self._timestamp)
+            if ahead < 0:
                 return True
-            if ahead == _LONGEST and code == self._code and self._duration == _LONGEST:
-                # The same key, still down.
-                self._timestamp = timestamp
-                self._duration = duration
+            if ahead == 0 or ahead == _LONGEST == self._duration and packet[at] == self._code:
+                # The same press goes on. (A late update must not make the duration shorter.)
+                self._timestamp = fields[TIMESTAMP]
+                self._duration = max(duration, 0 if ahead else self._duration)
                 return True
-        self._timestamp = timestamp
-        self._code = code
+        self._timestamp = fields[TIMESTAMP]
         self._duration = duration
-        self.digits.put(code)
+        self._code = packet[at]
+        self.digits.put(packet[at])
         return True
 
 

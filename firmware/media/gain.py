@@ -23,13 +23,16 @@ def volume_gain(volume_db):
 
 
 @micropython.viper
-def condition(raw: ptr32, words: ptr32, at: int, n: int, mean: int, factor: int, shift: int) -> int:
+def condition(raw: ptr32, words: ptr32, at: int, n: int, state: ptr32):
     """n raw 32-bit samples, less their mean, times factor >> shift, saturated to 16 bits, to words[at..].
 
-    The upper 20 bits count: 120 dB, more than any MEMS microphone has. The mean follows with 5 Hz at 16 kHz; it is
-    handed in and returned (|mean| < 2^29), so that the filter needs no object.
+    state, array("i"): 512 times the mean, which follows with 5 Hz at 16 kHz; then factor and shift of `microphone_gain`.
+    The upper 20 bits count: 120 dB, more than any MEMS microphone has.
     """
     words = ptr32(uint(words) + uint(at << 2))
+    mean = ((state[0] & 0x3FFFFFFF) ^ 0x20000000) - 0x20000000
+    factor = state[1]
+    shift = state[2]
     half = 1 << (shift - 1)
     while n > 0:
         # 32-bit loads carry no sign on 64-bit machines: it is made by hand.
@@ -45,7 +48,7 @@ def condition(raw: ptr32, words: ptr32, at: int, n: int, mean: int, factor: int,
         raw = ptr32(uint(raw) + 4)
         words = ptr32(uint(words) + 4)
         n -= 1
-    return mean
+    state[0] = mean
 
 
 @micropython.viper

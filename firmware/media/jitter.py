@@ -6,7 +6,7 @@ no cases of their own. Nothing is allocated after the start.
 
 import micropython
 from micropython import const
-from .rtp import timestamp_difference
+from .rtp import PAYLOAD_BYTES, TIMESTAMP, timestamp_difference
 
 FRAME = const(160)  # samples taken at a time: 20 ms at 8 kHz
 _BLOCK = const(80)  # what is known to be there is counted in blocks of 10 ms
@@ -14,6 +14,7 @@ _FRAMES = const(16)
 _RING = const(2560)  # _FRAMES * FRAME: 320 ms
 _DELAY = const(320)  # samples between a packet's coming and its playing, when it comes on time
 _MOST = const(960)
+_JUMP = const(-8000)  # later than this is no longer late, it is another clock
 _LATE_RUN = const(3)  # so many late in a row, and the playing waits a frame
 _EMPTY_RUN = const(10)  # so many empty frames, and the next packet sets the clock anew
 _LOOK = const(64)  # frames over which too much delay must last before one is dropped
@@ -51,18 +52,15 @@ class Jitter:
         """How much is waiting to be played."""
         return max(self._ahead, 0) // 8
 
-    def put(self, packet, at, n, timestamp):
-        """Store the n bytes at packet[at], which begin at `timestamp` (modulo 2^30)."""
-        if not self.active:
+    def put(self, packet, fields):
+        """Store the payload of a packet that `rtp.parse` took apart into `fields`."""
+        offset = timestamp_difference(fields[TIMESTAMP], self._timestamp)
+        if not self.active or offset + fields[PAYLOAD_BYTES] > _RING - FRAME or offset < _JUMP:
+            # The first, or the clock jumped, or the buffer was not emptied: begin anew with this packet.
             self.reset()
             self.active = True
-            self._timestamp = (timestamp - _DELAY) & 0x3FFFFFFF
-        offset = timestamp_difference(timestamp, self._timestamp)
-        if offset + n > _RING - FRAME or offset < -8000:
-            # The clock jumped, or the buffer was not emptied: begin anew with this packet.
-            self.active = False
-            self.put(packet, at, min(n, _RING // 2), timestamp)
-            return
+            self._timestamp = (fields[TIMESTAMP] - _DELAY) & 0x3FFFFFFF
+            offset = _DELAY
         if offset < 0:
             self.late += 1
             self._late_run += 1
@@ -70,9 +68,10 @@ class Jitter:
                 self._wait()
             return
         self._late_run = 0
-        if offset + n > self._ahead:
-            self._ahead = offset + n
-        store(self.ring, self._have, self._at + offset, packet, at, n)
+        store(self.ring, self._have, self._at + offset, packet, fields)
+        offset += fields[PAYLOAD_BYTES]
+        if offset > self._ahead:
+            self._ahead = offset
 
     def _wait(self):
         # Play a frame later from now on. The ring keeps one frame behind the playing, which is what is free now.
@@ -134,8 +133,8 @@ def fill(target: ptr8, at: int, n: int, value: int):
 
 
 @micropython.viper
-def store(ring: ptr8, have: ptr8, to: int, packet: ptr8, at: int, n: int):
-    """n bytes of packet[at..] into the ring at `to`, round its end; count them in their blocks."""
+def store(ring: ptr8, have: ptr8, to: int, packet: ptr8, fields: ptr32):
+    """The payload of a packet (at most 2,240 bytes) into the ring at `to`, round its end; counted in its blocks."""
     if to >= 2560:
         to -= 2560
     block = 0
@@ -145,7 +144,8 @@ def store(ring: ptr8, have: ptr8, to: int, packet: ptr8, at: int, n: int):
         x -= 80
         block += 1
     room -= x
-    packet = ptr8(uint(packet) + uint(at))
+    packet = ptr8(uint(packet) + uint(fields[6]))
+    n = fields[7]
     while n > 0:
         ring[to] = packet[0]
         packet = ptr8(uint(packet) + 1)

@@ -24,8 +24,8 @@ _FRAME = const(160)  # 20 ms at 8 kHz
 _WIDE = const(320)  # the same at 16 kHz
 _DMA = const(256)  # frames I2S hands over at a time
 
-_MIC_WORDS = const(1200)  # filter history and microphone samples waiting
-_SPEAKER_SAMPLES = const(1040)  # samples the I2S did not take yet
+_MIC_WORDS = const(1134)  # filter history and microphone samples waiting
+_SPEAKER_SAMPLES = const(640)  # samples the I2S did not take yet
 _CHUNK = const(80)  # and how many it is given at a time
 _PREFILL = const(256)  # silence ahead of the first sound: what the wake-ups of the loop may vary
 
@@ -74,7 +74,8 @@ class Stream:
         self._poll = select.poll()
         self._socket = None
         self._tone = None
-        self._factor, self._shift = gain.microphone_gain(0)
+        self._gain = array("i", bytes(12))
+        self.gain_db(0)
         self._volume = 4096
         self.port = 0
         self._clear()
@@ -106,7 +107,6 @@ class Stream:
         self._proofs = 0
         self._heard_ms = -1
         self._now_ms = -1
-        self._mean = 0  # of the microphone
         self._mic_level = 0  # words waiting
         self._starving = 0
         self._refused = 0
@@ -176,7 +176,8 @@ class Stream:
             g711.encoding_table(payload_type, self._code)
             g711.decoding_table(payload_type, self._sample)
             self._encode = g711.encoder(payload_type)
-            self._jitter.reset(g711.SILENCE[payload_type == g711.PCMA])
+            self._silence = g711.SILENCE[payload_type == g711.PCMA]
+            self._jitter.reset(self._silence)
         self._event_type = event_type
         self._receiving = receive
         if send and not self._sending:
@@ -204,7 +205,7 @@ class Stream:
 
     def gain_db(self, gain_db):
         """Set what is added to the microphone's level, -60 to 48 dB."""
-        self._factor, self._shift = gain.microphone_gain(gain_db)
+        self._gain[1], self._gain[2] = gain.microphone_gain(gain_db)
 
     def volume_db(self, volume_db):
         """Set what is added to the speaker's level, -60 to 18 dB."""
@@ -301,29 +302,22 @@ class Stream:
 
     def _listen(self):
         # The I2S hands over what its DMA has, in lumps of 256 frames.
-        raw = self._raw
-        for _ in range(6):
-            got = self._audio.read(raw)
-            if not got:
-                break
+        got = 1
+        while got:
             if self._mic_level > _MIC_WORDS - resample.DECIMATE_HISTORY - _DMA:
                 self._consume()  # nobody fetched it: the oldest goes
-            self._mean = gain.condition(
-                raw,
-                self._mic,
-                resample.DECIMATE_HISTORY + self._mic_level,
-                got >> 2,
-                self._mean,
-                self._factor,
-                self._shift,
-            )
-            self._mic_level += got >> 2
-            if got < 4 * _DMA:
+            got = self._audio.read(self._raw) >> 2
+            self._condition(self._mic_level, got)
+            if got < _DMA:
                 break
         if self._flush:
             # What the DMA held from before is not for this call.
             self._flush = False
             self._mic_level = 0
+
+    def _condition(self, level, n):
+        gain.condition(self._raw, self._mic, resample.DECIMATE_HISTORY + level, n, self._gain)
+        self._mic_level = level + n
 
     def _consume(self):
         self._mic_level -= _WIDE
@@ -357,7 +351,7 @@ class Stream:
                 resample.decimate(self._mic, self._pcm, _FRAME)
                 self._encode(self._pcm, self._payload, self._code, _FRAME)
             else:
-                jitter.fill(packet, rtp.HEADER_BYTES, _FRAME, g711.SILENCE[self._payload_type == g711.PCMA])
+                jitter.fill(packet, rtp.HEADER_BYTES, _FRAME, self._silence)
             packet[1] = self._payload_type | self._marker
             self._transmit(packet)
         rtp.advance(packet, _FRAME)
@@ -377,14 +371,7 @@ class Stream:
             self._refused += 1
             if self._refused % _RETRY:
                 return
-        try:
-            if self._connected:
-                gone = self._socket.write(packet)
-            else:
-                gone = self._socket.sendto(packet, self._address)
-        except OSError:
-            gone = None
-        if gone is None:
+        if self._write_packet(packet) is None:
             self.send_errors += 1
             self._refused += 1
         else:
@@ -393,23 +380,29 @@ class Stream:
             self.sent += 1
         rtp.count(packet)
 
+    def _write_packet(self, packet):
+        try:
+            if self._connected:
+                return self._socket.write(packet)
+            return self._socket.sendto(packet, self._address)
+        except OSError:
+            return None
+
     # -- From the network
 
     def _receive(self):
-        buffer = self._incoming
         for _ in range(10):
-            n = self._read(buffer)
-            if n < 0:
+            n = self._read_packet()
+            if n is None:
                 break
             self._packet_in(n)
 
-    def _read(self, buffer):
+    def _read_packet(self):
         try:
-            n = self._socket.readinto(buffer)
-        except OSError:  # what an earlier packet met
+            return self._socket.readinto(self._incoming)
+        except OSError:  # what an earlier packet of ours met
             self.send_errors += 1
-            return -1
-        return -1 if n is None else n
+            return None
 
     def _receive_anyone(self):
         # Until it is known where the peer really sends from: RFC 4961, and field experience with NAT.
@@ -484,13 +477,9 @@ class Stream:
         if not self._receiving:
             return
         if fields[rtp.PAYLOAD_TYPE] == self._event_type:
-            self._pressed.event(
-                self._incoming, fields[rtp.PAYLOAD_AT], fields[rtp.PAYLOAD_BYTES], fields[rtp.TIMESTAMP]
-            )
+            self._pressed.put(self._incoming, fields)
         else:
-            self._jitter.put(
-                self._incoming, fields[rtp.PAYLOAD_AT], fields[rtp.PAYLOAD_BYTES], fields[rtp.TIMESTAMP]
-            )
+            self._jitter.put(self._incoming, fields)
 
     # -- To the speaker
 
@@ -500,13 +489,13 @@ class Stream:
             # The start, or the I2S ran dry: some silence first, so that it does not again.
             self._playing = 0
             if self._wide_level == 0:
-                self._silence(_PREFILL)
+                self._pause(_PREFILL)
         # More than this waits only after a held-up loop: then a frame stays with the playout buffer, which trims itself.
         if self._wide_level < _WIDE and self._playing + self._wide_level < _PREFILL + _WIDE:
             self._frame()
         self._write()
 
-    def _silence(self, n):
+    def _pause(self, n):
         gain.clear(self._wide, self._wide_level >> 1, n >> 1)
         self._wide_level += n
 
