@@ -4,7 +4,8 @@
     virtual_board.py --state DIR [--address 127.0.0.10] [--mic speech.wav] [--speaker out.wav] [--terminal] ...
     virtual_board.py --state DIR press 0 [ms] | pins | watch | network down | network up | stop
 
-The state folder is the board's flash: wiring.py and config.json live there, and a main.py of one's own if wanted.
+The state folder is the board's flash, its "/": wiring.py and config.json live there, and a main.py of one's own if
+wanted. build/ is at /rom, which cannot be written.
 The first form starts a board and runs it until SIGTERM. It prints one line of JSON when the serial line, a pty, is
 there: `mpremote connect` works on it. The second form talks to a board that runs. Tests use the class VirtualBoard,
 which does both.
@@ -215,8 +216,7 @@ class Runner:
             builder.build([arch + "-unix"], say=lambda words: None)
         except builder.BuildError as e:
             raise BoardError(str(e)) from None
-        self.firmware = builder.BUILD / arch
-        self.path = ["", str(self.firmware), str(builder.BUILD / (arch + "-unix")), ".frozen"]
+        self.arch = arch
         self.wiring = read_wiring(self.state)
         self.serial = _Pty()
         self.selector.register(self.serial.master, selectors.EVENT_READ, self.host_speaks)
@@ -346,19 +346,20 @@ class Runner:
         os.set_blocking(records_in, False)
         os.set_blocking(from_chip, False)
         setup = (records_in, records_out, *self.mic, *self.speaker, self.mic_rate, cause, self.options.address)
-        main = self.state / "main.py"
-        run = [str(p) for p in (self.state / "boot.py",) if p.exists()]
+        run = ["/boot.py"] if (self.state / "boot.py").exists() else []
         if not raw:
-            run.append(str(main if main.exists() else self.firmware / "main.py"))
-        if not raw and not Path(run[-1]).exists():
-            run.pop()
-        environment = dict(os.environ, MICROPYPATH=":".join(self.path), VIRTUAL_BOARD=" ".join(map(str, setup)),
-                           VIRTUAL_BOARD_RUN="\n".join(run))
+            if (self.state / "main.py").exists():
+                run.append("/main.py")
+            elif (builder.BUILD / self.arch / "main.py").exists():
+                run.append("/rom/%s/main.py" % self.arch)
+        start = "import _boot; _boot.run(%r, %r, %r, %r)" % (str(self.state), str(builder.BUILD), self.arch, run)
+        environment = dict(os.environ, MICROPYPATH=str(builder.BUILD / (self.arch + "-unix")) + ":.frozen",
+                           VIRTUAL_BOARD=" ".join(map(str, setup)))
         command = [self.interpreter]
         if self.options.heap:
             command += ["-X", "heapsize=" + self.options.heap]
         self.process = subprocess.Popen(
-            self.options.wrap + command + ["-i", "-c", "import _boot; _boot.run()"], cwd=self.state, env=environment,
+            self.options.wrap + command + ["-i", "-c", start], cwd=self.state, env=environment,
             stdin=self.line.slave, stdout=self.line.slave, stderr=self.line.slave, preexec_fn=_die_with_parent,
             pass_fds=(records_in, records_out, self.mic[0], self.speaker[0]))
         for fd in (self.line.slave, records_in, records_out):

@@ -1,14 +1,15 @@
-"""What the Unix port must be taught before it boots like a board: the interrupt key, and boot.py, then main.py."""
+"""What the Unix port must be taught before it boots like a board: a flash at "/", the interrupt key, main.py."""
 
+import machine
+import os
 import sys
 import termios
 import __main__
 import micropython
-import machine
-from os import getenv
+from micropython import const
 
-_LFLAG = 3  # of what tcgetattr() gives
-_ISIG = 1
+_LFLAG = const(3)  # of what tcgetattr() gives
+_ISIG = const(1)
 
 
 def _kbd_intr(char):
@@ -33,17 +34,24 @@ class _Micropython:
 sys.modules["micropython"] = _Micropython()
 
 
-def run():
-    """boot.py and main.py, as VIRTUAL_BOARD_RUN lists them; afterwards the interpreter shows its prompt."""
+def run(flash, rom, arch, files):
+    """Mount the flash and the read-only build/, run boot.py and main.py; then the interpreter shows its prompt.
+
+    What is open stays open: machine has its files already.
+    """
+    os.umount("/")
+    os.mount(os.VfsPosix(flash), "/")
+    os.mount(os.VfsPosix(rom), "/rom", readonly=True)
+    os.chdir("/")
+    sys.path[:] = ["", "/rom/" + arch, "/rom/" + arch + "-unix", ".frozen"]
     _kbd_intr(3)
     machine.tell(85)
-    for path in (getenv("VIRTUAL_BOARD_RUN") or "").split("\n"):
-        if path:
-            try:
-                execfile(path, __main__.__dict__)
-            except SystemExit:
-                machine.tell(83)  # a soft reset
-                machine.reset()
-            except BaseException as e:
-                sys.print_exception(e)
-            _kbd_intr(3)
+    for path in files:
+        try:
+            execfile(path, __main__.__dict__)
+        except SystemExit:
+            machine.tell(83)  # a soft reset
+            machine.reset()
+        except BaseException as e:
+            sys.print_exception(e)
+        _kbd_intr(3)
