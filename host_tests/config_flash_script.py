@@ -9,7 +9,7 @@ import sys
 import vfs
 
 sys.path.insert(0, sys.argv[1])
-from door.config import Config, ConfigError
+from door.config import Config, Mistake
 
 _BLOCK = 4096
 _OLD = {"schema": 1, "sip.server": "192.0.2.10", "sip.display": "x" * 60, "call.peers": "192.0.2.1"}
@@ -124,7 +124,7 @@ def cut_everywhere(image, extra):
         flash.left, flash.torn = n, torn
         try:
             set_new(config)
-        except ConfigError as e:
+        except Mistake as e:
             assert "until the next restart" in str(e), e
         assert config.get("sip.port") == 5071  # in force whether or not the flash took it
         try:

@@ -3,8 +3,9 @@
 import json
 import os
 
-from door import config
-from door.config import Config, ConfigError, check
+from door import config, schema
+from door.config import Config, Mistake
+from door.schema import check
 
 PATH = "test_config.json"
 
@@ -31,7 +32,7 @@ def _loaded(text):
 def _refused(key, value):
     try:
         check(key, value)
-    except ConfigError as e:
+    except Mistake as e:
         return str(e)
     assert False, "%s accepted %r" % (key, value)
 
@@ -45,11 +46,11 @@ def _exists(name):
 
 
 def test_every_line_of_the_table_is_whole():
-    names = list(config.keys())
+    names = list(schema.keys())
     assert len(names) == len(set(names)) > 15
     for key in names:
-        kind, default, limits, text = config._entry(key)
-        assert kind in ("int", "choice", "peers") or kind in config._KINDS, key
+        kind, default, limits, text = schema._entry(key)
+        assert kind in ("int", "choice", "peers") or kind in schema._KINDS, key
         assert 10 < len(text) < 90 and "|" not in text, key
         value = int(default) if kind == "int" else default
         assert check(key, value) == value, key  # each default is itself allowed
@@ -101,7 +102,7 @@ def test_unknown_keys_name_the_nearest():
 def test_a_secret_is_never_shown():
     _clean()
     c = Config(PATH)
-    secrets = [k for k in config.keys() if config.is_secret(k)]
+    secrets = [k for k in schema.keys() if schema.is_secret(k)]
     assert "door.code" in secrets and "sip.password" in secrets and "wifi.password" in secrets
     assert c.text("sip.password") == "(not set)"
     c.set("sip.password", "hush-hush")
@@ -196,7 +197,7 @@ def test_flash_that_refuses_is_told_in_words():
     try:
         c.set("sip.user", "42")
         assert False
-    except ConfigError as e:
+    except Mistake as e:
         assert "until the next restart" in str(e) and "could not be written" in str(e)
     assert c.get("sip.user") == "42"
 
@@ -211,5 +212,5 @@ def test_show_of_one_key_and_of_a_group():
     try:
         list(c.lines("sipp"))
         assert False
-    except ConfigError:
+    except Mistake:
         pass

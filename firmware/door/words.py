@@ -1,0 +1,64 @@
+"""What door.status() and help(door) say. Loaded for the moment by lend(): only people need it."""
+
+import gc
+from time import ticks_ms
+
+from .intercom import VERSION
+
+# For help(door): a command, and what it does.
+HELP = """\
+door.status()                          how it is, in sentences
+door.show()                            the configuration; door.show("sip") a part of it
+door.set("sip.server", "192.0.2.10")   changes and saves a value; None makes it the default again
+await door.call("sip:101@192.0.2.10")  calls, returns when answered or ended; without await at once
+door.call()                            calls the button's target
+door.press()                           as if the button were pressed
+door.hangup()                          ends the call
+door.open()                            opens the door
+Ctrl-C ends a line that runs; on an empty line it leaves for the plain MicroPython REPL (mpremote works there),
+and Ctrl-D there starts the door again. Tab completes, Up and Down bring lines back."""
+
+
+def status(door):
+    """How the door is, in sentences, one after the other."""
+    get = door.config.get
+    yield "sipdoor %s on %s, up for %s; started by %s." % (
+        VERSION, door._wiring.NAME, _duration(door._up_s), door._reset_words())
+    yield door._network_words()
+    agent = door._agent
+    if door._trouble:
+        yield door._trouble
+    if agent:
+        for line in agent.words():
+            yield line
+    if door._call is None:
+        yield "No call. " + (door._last if door._last else "None since the start.")
+    target = get("button.1.target")
+    yield "The button calls %s." % target if target else (
+        'The button has nobody to call: door.set("button.1.target", "sip:101@192.0.2.10").')
+    if door._stream:
+        yield door._stream.status()
+    locked_s = door._keypad.locked_s(ticks_ms())
+    if door._relay.is_on:
+        yield "The door is open."
+    elif not get("door.code"):
+        yield 'The door is shut. Calls cannot open it, as no code is set: door.set("door.code", "...").'
+    elif locked_s:
+        yield "The door is shut. After three wrong codes keys are not heard for %d s more." % locked_s
+    else:
+        yield "The door is shut. The code opens it for %d s." % get("door.open_s")
+    gc.collect()
+    yield "Memory: %d KB free, %d KB used." % (gc.mem_free() // 1024, gc.mem_alloc() // 1024)
+    if door._faults or (agent and agent.faults):
+        yield "%d faults were caught; each is a bug to report, with what was printed." % (
+            door._faults + (agent.faults if agent else 0))
+
+
+def _duration(s):
+    if s < 120:
+        return "%d s" % s
+    if s < 7200:
+        return "%d min" % (s // 60)
+    if s < 172800:
+        return "%d h" % (s // 3600)
+    return "%d days" % (s // 86400)
