@@ -33,13 +33,16 @@ class Agent:
     """A SIP user agent on one address.
 
     `on_call(call)` is called with each new incoming call; `admit(host, request)` before that, and before any state is
-    kept, with the address it came from: None lets it in, (status, reason) refuses it.
+    kept, with the address it came from: None lets it in, (status, reason) refuses it. `dns()` gives the addresses of
+    the name servers (text); without it no name is looked up.
     """
 
     ALLOW = b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS"
     USER_AGENT = b"User-Agent: sipdoor/0.1"
 
-    def __init__(self, host, port, pack, unpack, user="door", display="", on_call=None, admit=None, timers=None):
+    def __init__(
+        self, host, port, pack, unpack, user="door", display="", on_call=None, admit=None, timers=None, dns=None
+    ):
         self.host = host
         self.port = port
         self.pack = pack
@@ -47,6 +50,8 @@ class Agent:
         self.display = display
         self.on_call = on_call
         self.admit = admit
+        self.dns = dns
+        self._resolver = None
         self.timers = Timers() if timers is None else timers
         self.transport = UdpTransport(pack, unpack, self.receive)
         self.transactions = Transactions(self.timers, self.send)
@@ -85,15 +90,16 @@ class Agent:
         self.transport.close()
 
     def register(self, server, user, password, auth_user="", expires_s=300, display=""):
-        """Keeps `user` registered at `server`, "192.0.2.10" or "192.0.2.10:5061". ValueError in words for a bad one."""
+        """Keeps `user` registered at `server`, a name or an address, with a port or without. ValueError in words for a
+        bad one."""
         if self.registration:
             self.registration.stop()
         uri = b"sip:" + server.encode()
-        peer = self._peer(uri)
+        self._check(uri)
         self.user = user
         self.display = display or self.display
         self._auth = Authenticator(auth_user or user, password)
-        self.registration = Registration(self, uri, peer, user, password, auth_user, expires_s)
+        self.registration = Registration(self, uri, user, password, auth_user, expires_s)
         self.registration.start()
         return self.registration
 
@@ -110,7 +116,7 @@ class Agent:
         elif not uri.split(b":")[0].isalpha():
             # "192.0.2.10:5070" and "101@192.0.2.10:5070" have a port, not a scheme.
             uri = b"sip:" + uri
-        peer = self.resolve(uri)
+        self._check(uri)
         if len(self.calls) >= _CALLS:
             raise ValueError("too many calls are open: wait for one to end, or hang up")
         tag = token(4)
@@ -118,7 +124,7 @@ class Agent:
         display = b'"%s" ' % self.display.encode() if self.display else b""
         local = b"%s<%s>;tag=%s" % (display, name, tag)
         dialog = Dialog(token(), local, tag, b"<" + uri + b">", uri)
-        call = Call(self, dialog, peer, on_event)
+        call = Call(self, dialog, None, on_event)
         call.uri = uri
         self.calls.append(call)
         call.invite(media_host, media_port)
@@ -155,29 +161,68 @@ class Agent:
         return self.transport.send(data, peer)
 
     def _peer(self, raw):
-        """(host, port) of a SIP URI whose host is an address. ValueError, in words, for anything else."""
+        """(host, port) of a SIP URI whose host is an address; ValueError for anything else."""
         uri = parse_uri(raw)
-        if uri.scheme != b"sip":
-            raise ValueError("'%s' cannot be called: only sip: addresses can" % text(raw))
         peer = (uri.host.decode(), uri.port or _PORT)
         self.pack(*peer)
         return peer
 
+    def _check(self, raw):
+        """ValueError, in words, for a URI that can never be called."""
+        uri = parse_uri(raw)
+        if uri.scheme != b"sip":
+            raise ValueError("'%s' cannot be called: only sip: addresses can" % text(raw))
+        if self.dns is None and self.registration is None:
+            self.pack(uri.host.decode(), 0)
+
     def resolve(self, raw):
-        """Where a request for a URI (bytes) is sent: its own address, or the registrar's when it is a name."""
+        """Where a request inside a dialog is sent: the URI's own address, or the registrar's when it is a name."""
         try:
             return self._peer(raw)
         except ValueError:
-            if self.registration is None or parse_uri(raw).scheme != b"sip":
+            if self.registration is None or self.registration.peer is None:
                 raise
         return self.registration.peer
+
+    def locate(self, raw, then):
+        """Calls `then(peers, problem)` with the (host, port) list a SIP URI stands for, best first: at once for an
+        address or a name of the registrar's, when DNS has answered for another name. `problem` is "" or words."""
+        try:
+            return then([self._peer(raw)], "")
+        except ValueError as error:
+            registration = self.registration
+            if registration and registration.peers and parse_uri(raw).host == parse_uri(registration.server).host:
+                return then(list(registration.peers), "")
+            if self.dns is None:
+                return then([], str(error))
+        asyncio.create_task(self._look_up(raw, then))
+
+    async def _look_up(self, raw, then):
+        # Most doors are given an address, and need none of this.
+        from .resolver import Dns, locate
+
+        if self._resolver is None:
+            self._resolver = Dns(self.dns, self.pack)
+        peers = []
+        problem = ""
+        try:
+            peers = [place[1:] for place in await locate(parse_uri(raw), self._resolver)]
+            if not peers:
+                problem = "'%s' is not known to the name server" % text(parse_uri(raw).host)
+        except (OSError, ValueError) as error:
+            problem = str(error.args[0])
+        try:
+            then(peers, problem)
+        except Exception as error:
+            self.faults += 1
+            self.print_fault(error)
 
     def credentials(self, peer, challenge, was_sent, request):
         """The header field that answers a 401 or 407, or None. `request`: the bytes of what was challenged.
 
         Only the registrar's own challenges are answered: anybody else would collect digests of our password.
         """
-        if self._auth is None or self.registration is None or peer[0] != self.registration.peer[0]:
+        if self._auth is None or self.registration is None or not self.registration.is_server(peer[0]):
             return None
         try:
             if not self._auth.challenged(challenge.status, challenge, was_sent):

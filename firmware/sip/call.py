@@ -25,6 +25,7 @@ class Call:
         self.agent = agent
         self.dialog = dialog
         self.peer = peer  # (host, port) of the next hop
+        self._others = []  # more servers of the same name, to fall over to
         self.on_event = on_event
         self.incoming = False
         self.state = "calling"
@@ -124,8 +125,18 @@ class Call:
     # --- Outgoing.
 
     def invite(self, media_host, media_port):
-        """Sends the first INVITE, with our offer."""
+        """Finds out where to, and sends the first INVITE with our offer."""
         self._media_address = (media_host, media_port)
+        self.agent.locate(self.uri, self._located)
+
+    def _located(self, peers, problem):
+        if self.state == "ended":
+            return
+        if problem:
+            self._end(0, problem)
+            return
+        self.peer = peers[0]
+        self._others = peers[1:]
         self._send_invite()
 
     def _send_invite(self, credentials=None):
@@ -148,6 +159,11 @@ class Call:
         """From our client transactions."""
         if transaction.table is not INVITE_CLIENT:
             self._on_bye_response(transaction, message)
+            return
+        if transaction is self._invite and self._others and (message is None or message.status == 503):
+            # RFC 3263 4.3: the next server of the same name.
+            self.peer = self._others.pop(0)
+            self._send_invite()
             return
         if message is None:
             if transaction is self._invite:

@@ -19,10 +19,10 @@ _LONGEST_S = const(86400)
 class Registration:
     """One account at one registrar. Made by `Agent.register`; `words()` is its state for people."""
 
-    def __init__(self, agent, uri, peer, user, password, auth_user="", expires_s=300, display=""):
+    def __init__(self, agent, uri, user, password, auth_user="", expires_s=300):
         self.agent = agent
         self.server = uri  # bytes "sip:192.0.2.10:5060"
-        self.peer = peer  # (host, port)
+        self.peers = []  # (host, port) of each server that the name stands for, best first
         self.user = user
         self.expires_s = expires_s
         self.granted_s = 0
@@ -31,7 +31,6 @@ class Registration:
         if b":" in host:
             host = b"[" + host + b"]"
         self.address_of_record = b"sip:%s@%s" % (user.encode(), host)
-        self.display = display.encode()
         self.is_registered = False
         self.refreshes = 0
         self._problem = ""
@@ -48,13 +47,37 @@ class Registration:
         self.changed = None  # changed(registration): the application is told of each new state
 
     @property
+    def peer(self):
+        """(host, port) of the server in use, None while its name is being looked up."""
+        return self.peers[0] if self.peers else None
+
+    @property
     def server_host(self):
-        """The registrar's address as text."""
-        return self.peer[0]
+        """The registrar as people know it: its address, or its name with the address in use."""
+        name = text(self.server[4:])
+        host = self.peer[0] if self.peers else name
+        return host if name.split(":")[0] == host else "%s (%s)" % (name, host)
+
+    def is_server(self, host):
+        """Whether an address (text) is one of the registrar's."""
+        return host in [peer[0] for peer in self.peers]
 
     def start(self, _=None):
-        """Sends a REGISTER now."""
+        """Looks the server up where it has a name, and sends a REGISTER."""
         self._attempts = 0
+        self.agent.locate(self.server, self._located)
+
+    def _located(self, peers, problem):
+        if not self._active:
+            return
+        if problem:
+            self._failed(problem)
+            return
+        # The one that answered last stays first while the name still stands for it.
+        if self.is_registered and self.peer in peers:
+            peers.remove(self.peer)
+            peers.insert(0, self.peers[0])
+        self.peers = peers
         self._send(self.expires_s)
 
     def stop(self, done=None):
@@ -112,10 +135,15 @@ class Registration:
 
     def on_response(self, transaction, message):
         """From the client transaction."""
+        status = message.status if message else 0
+        if (status == 0 or status == 503) and len(self.peers) > 1 and self._active:
+            # RFC 3263 4.3: the next server of the same name, at once.
+            self.peers.pop(0)
+            self._send(self.expires_s)
+            return
         if message is None:
             self._failed("%s from %s" % (transaction.why, self.server_host))
             return
-        status = message.status
         if status < 200:
             return
         if status < 300:

@@ -1,0 +1,313 @@
+"""Finding servers by name (RFC 3263): NAPTR, SRV, A and AAAA, asked without ever holding the loop.
+
+`getaddrinfo` waits for DNS with everything else standing still, and knows no SRV: so this asks the name servers itself.
+Queries and answers are read and built by plain functions; `Dns` is the edge with the socket, the clock and the cache.
+"""
+
+import asyncio
+import socket
+from os import urandom
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+A = const(1)
+CNAME = const(5)
+AAAA = const(28)
+SRV = const(33)
+NAPTR = const(35)
+
+_PORT = const(53)
+_TRIES = const(3)
+_WAIT_MS = const(1500)
+_CACHE = const(12)
+_ANSWERS = const(16)  # records taken from one answer
+_HOPS = const(4)  # CNAMEs followed
+_LONGEST_S = const(86400)
+_NO_ANSWER_S = const(30)  # how long "no such name" is believed: the SOA's minimum is not read
+_MESSAGE = const(1232)  # bytes: what DNS Flag Day 2020 found to pass everywhere
+
+
+def encode_name(name):
+    """b"pbx.example" as DNS labels (RFC 1035 3.1). ValueError when it is no host name."""
+    out = bytearray()
+    for label in name.rstrip(b".").split(b"."):
+        if not 0 < len(label) < 64:
+            raise ValueError("bad host name")
+        out.append(len(label))
+        out.extend(label)
+    if len(out) > 254:
+        raise ValueError("host name too long")
+    out.append(0)
+    return bytes(out)
+
+
+def query(identifier, name, kind):
+    """A recursive query for one name and type (RFC 1035 4.1). `identifier`: 2 bytes."""
+    tail = bytes((0, kind, 0, 1))
+    return identifier + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + encode_name(name) + tail
+
+
+def _word(data, at):
+    if at + 2 > len(data):
+        raise ValueError("cut short")
+    return data[at] << 8 | data[at + 1]
+
+
+def _name(data, at):
+    """(name, position behind it); compression pointers may only lead backwards, so that none can circle."""
+    labels = []
+    end = -1
+    limit = at
+    total = 0
+    while True:
+        if at >= len(data):
+            raise ValueError("cut short")
+        size = data[at]
+        if size >= 0xC0:
+            target = _word(data, at) & 0x3FFF
+            if end < 0:
+                end = at + 2
+            if target >= limit:
+                raise ValueError("a pointer that leads forward")
+            limit = at = target
+            continue
+        if size > 63:
+            raise ValueError("bad label")
+        at += 1
+        if not size:
+            break
+        total += size + 1
+        if total > 255 or at + size > len(data):
+            raise ValueError("bad name")
+        labels.append(data[at : at + size].lower())
+        at += size
+    return b".".join(labels), end if end >= 0 else at
+
+
+def answers(data, question):
+    """The records of a response to `question` (the bytes of query()): a list of (name, type, ttl_s, value).
+
+    value: address bytes of 4 or 16 for A and AAAA, a name for CNAME, (priority, weight, port, target) for SRV,
+    (order, preference, service, replacement) for NAPTR of the flag "s" or "a". Other types are passed over.
+    An empty list: the name has no such record, or does not exist. ValueError: it is no answer to this question;
+    OSError: the server could not answer.
+    """
+    size = len(question)
+    if len(data) < size or data[:2] != question[:2] or not data[2] & 0x80:
+        raise ValueError("not an answer")
+    if _word(data, 4) != 1 or data[12:size].lower() != question[12:].lower():
+        raise ValueError("an answer to something else")
+    code = data[3] & 15
+    if code == 3:
+        return []
+    if code:
+        raise OSError("the name server answered with error %d" % code)
+    out = []
+    at = size
+    for _ in range(min(_word(data, 6), _ANSWERS)):
+        name, at = _name(data, at)
+        kind = _word(data, at)
+        ttl_s = min(_word(data, at + 4) << 16 | _word(data, at + 6), _LONGEST_S)
+        length = _word(data, at + 8)
+        at += 10
+        end = at + length
+        if end > len(data):
+            raise ValueError("cut short")
+        value = None
+        if kind == A and length == 4 or kind == AAAA and length == 16:
+            value = bytes(data[at:end])
+        elif kind == CNAME:
+            value = _name(data, at)[0]
+        elif kind == SRV and length > 6:
+            value = (_word(data, at), _word(data, at + 2), _word(data, at + 4), _name(data, at + 6)[0])
+        elif kind == NAPTR and length > 7:
+            value = _naptr(data, at, end)
+        if value is not None:
+            out.append((name, kind, ttl_s, value))
+        at = end
+    return out
+
+
+def _naptr(data, at, end):
+    """RFC 3403 4.1; None for a record that needs its regular expression, which SIP's do not (RFC 3263 4.1)."""
+    order = _word(data, at)
+    preference = _word(data, at + 2)
+    at += 4
+    texts = []
+    for _ in range(3):
+        size = data[at]
+        texts.append(data[at + 1 : at + 1 + size].lower())
+        at += 1 + size
+        if at >= end:
+            raise ValueError("cut short")
+    flags, service, expression = texts
+    if expression or flags not in (b"s", b"a"):
+        return None
+    return order, preference, service, _name(data, at)[0]
+
+
+def by_weight(records, chance=None):
+    """SRV values in the order to try them (RFC 2782): by priority, and inside one by chance according to weight.
+
+    `chance(n)` gives a number of 0 to n-1; a test puts its own there.
+    """
+    chance = chance or _chance
+    out = []
+    for priority in sorted(set([record[0] for record in records])):
+        group = sorted([record for record in records if record[0] == priority], key=lambda record: record[1])
+        while group:
+            total = sum([record[1] for record in group])
+            point = chance(total + 1)
+            for record in group:
+                point -= record[1]
+                if point <= 0:
+                    break
+            group.remove(record)
+            out.append(record)
+    return out
+
+
+def _chance(n):
+    random = urandom(3)
+    return (random[0] << 16 | random[1] << 8 | random[2]) % n
+
+
+class Dns:
+    """Asks name servers over UDP and remembers what they said for as long as they said.
+
+    `servers()` gives their addresses as text, newest first: they change with the network. `readable`: see transport.py.
+    """
+
+    def __init__(self, servers, pack, port=_PORT):
+        self.servers = servers
+        self.pack = pack
+        self.port = port
+        self.queries = 0
+        self._cache = {}  # (name, type) -> (due, values)
+
+    async def ask(self, name, kind):
+        """The values of a name's records of one type, CNAMEs followed; [] when there are none. OSError in words when
+        no server answers."""
+        name = name.lower().rstrip(b".")
+        key = (name, kind)
+        kept = self._cache.get(key)
+        if kept:
+            if ticks_diff(kept[0], ticks_ms()) > 0:
+                return kept[1]
+            del self._cache[key]
+        ttl_s = _LONGEST_S
+        values = []
+        for _ in range(_HOPS):
+            records = await self._exchange(name, kind)
+            # One answer may hold a whole chain of CNAMEs, in any order.
+            for _ in range(_HOPS):
+                found = [record for record in records if record[0] == name and record[1] in (kind, CNAME)]
+                if not found or found[0][1] == kind:
+                    break
+                ttl_s = min(ttl_s, found[0][2])
+                name = found[0][3]
+            if found or not [record for record in records if record[1] == CNAME]:
+                break
+        for record in found:
+            if record[1] == kind:
+                ttl_s = min(ttl_s, record[2])
+                values.append(record[3])
+        if not values:
+            ttl_s = _NO_ANSWER_S
+        if len(self._cache) >= _CACHE:
+            self._cache.clear()
+        self._cache[key] = (ticks_add(ticks_ms(), 1000 * ttl_s), values)
+        return values
+
+    async def _exchange(self, name, kind):
+        servers = self.servers()
+        if not servers:
+            raise OSError("'%s' cannot be looked up: the network names no DNS server" % name.decode())
+        problem = None
+        for attempt in range(_TRIES):
+            server = servers[attempt % len(servers)]
+            # A new port and a new identifier each time: what has to be guessed to lie to us (RFC 5452).
+            question = query(urandom(2), name, kind)
+            try:
+                return await self._once(server, question)
+            except OSError as error:
+                problem = error
+        reason = problem.args[0] if problem.args and isinstance(problem.args[0], str) else "no answer"
+        raise OSError("'%s' cannot be looked up: %s from name server %s" % (name.decode(), reason, server))
+
+    async def _once(self, server, question):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            # Connected, so that only this server can answer.
+            sock.connect(self.pack(server, self.port))
+            sock.send(question)
+            self.queries += 1
+            # Polled rather than awaited: a task that is cancelled inside the I/O queue leaves its socket there.
+            for _ in range(_WAIT_MS // 10):
+                await asyncio.sleep_ms(10)
+                try:
+                    data = sock.recv(_MESSAGE)
+                except OSError as error:
+                    if error.errno == 11:
+                        continue
+                    raise OSError("no answer")
+                try:
+                    return answers(data, question)
+                except ValueError:
+                    continue  # not for us: keep listening
+            raise OSError("no answer")
+        finally:
+            sock.close()
+
+    async def address(self, name):
+        """The IPv4 addresses of a host as text, or []."""
+        return [".".join([str(byte) for byte in value]) for value in await self.ask(name, A)]
+
+
+async def locate(uri, dns, transports=(b"udp",)):
+    """Where to send a request for a URI (RFC 3263 4): a list of (transport, host text, port), best first.
+
+    `transports`: what we can use, preferred first; ValueError in words when the name exists but nothing fits; OSError in
+    words when the name servers do not answer. `uri`: an address.Uri whose host is a name.
+    """
+    secure = uri.scheme == b"sips"
+    wanted = (uri.param(b"transport") or b"").lower()
+    if wanted:
+        if wanted not in transports:
+            raise ValueError("'%s' asks for %s, which is not available" % (uri.host.decode(), wanted.decode()))
+        transports = (wanted,)
+    if secure:
+        transports = (b"tls",)
+    if uri.port:
+        return await _hosts(uri.host, uri.port, transports[0], dns)
+    out = []
+    services = []
+    if not wanted:
+        services = await _naptr_services(uri.host, dns, transports, secure)
+    for transport, name in services or [(transport, _SERVICES[transport] + uri.host) for transport in transports]:
+        for record in by_weight(await dns.ask(name, SRV)):
+            if record[3]:  # a target of "." says that the service is not there
+                out.extend(await _hosts(record[3], record[2], transport, dns))
+    if not out:
+        out = await _hosts(uri.host, 5061 if secure else 5060, transports[0], dns)
+    return out
+
+
+_SERVICES = {b"udp": b"_sip._udp.", b"tcp": b"_sip._tcp.", b"tls": b"_sips._tcp."}
+_NAPTRS = {b"sip+d2u": b"udp", b"sip+d2t": b"tcp", b"sips+d2t": b"tls"}
+
+
+async def _naptr_services(host, dns, transports, secure):
+    found = []
+    for order, preference, service, name in sorted(await dns.ask(host, NAPTR)):
+        transport = _NAPTRS.get(service)
+        if transport in transports and (transport == b"tls" or not secure):
+            found.append((transport, name))
+    return found
+
+
+async def _hosts(host, port, transport, dns):
+    addresses = await dns.address(host)
+    return [(transport, address, port) for address in addresses]
