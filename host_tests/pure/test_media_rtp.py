@@ -1,0 +1,125 @@
+"""RTP packets: in place, in any state of damage; and who sent them."""
+
+from array import array
+
+from media import rtp
+
+
+def _parse(packet):
+    fields = array("i", bytes(4 * rtp.FIELDS))
+    if not rtp.parse(bytes(packet), len(packet), fields):
+        return None
+    return list(fields)
+
+
+HEADER = b"\x80\x80\x12\x34\xff\x01\x02\x03\xde\xad\xbe\xef"
+
+
+def test_a_packet():
+    assert _parse(HEADER + b"sound") == [0, 1, 0x1234, 0x3F010203, 0xDEAD, 0xBEEF, 12, 5]
+
+
+def test_contributors_extension_and_padding():
+    packet = b"\xb2\x08" + HEADER[2:] + b"CCCCcccc" + b"\xbe\xde\x00\x01" + b"extn" + b"sound" + b"\0\0\3"
+    assert _parse(packet) == [8, 0, 0x1234, 0x3F010203, 0xDEAD, 0xBEEF, 28, 5]
+
+
+def test_an_empty_payload_is_a_packet():
+    assert _parse(HEADER)[7] == 0
+
+
+def test_junk():
+    whole = b"\xb2\x08" + HEADER[2:] + b"CCCCcccc" + b"\xbe\xde\x00\x01" + b"extn" + b"\4"
+    for n in range(len(whole)):
+        found = _parse(whole[:n])
+        assert found is None or found[6] + found[7] <= n
+    assert _parse(b"") is None
+    assert _parse(b"\x80" * 11) is None
+    for version in (0x00, 0x40, 0xC0):
+        assert _parse(bytes([version]) + HEADER[1:]) is None
+    assert _parse(b"\xa0" + HEADER[1:] + b"so\0") is None  # padding of nothing
+    assert _parse(b"\xa0" + HEADER[1:] + b"so\4") is None  # of more than there is
+    assert _parse(b"\x8f" + HEADER[1:] + b"C" * 59) is None
+    assert _parse(b"\x90" + HEADER[1:] + b"\xbe\xde\xff\xff") is None
+
+
+def test_noise_never_points_outside():
+    x = 1
+    for _ in range(3000):
+        packet = bytearray()
+        x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+        for _ in range(x >> 16 & 63):
+            x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+            packet.append(x >> 16 & 255)
+        if packet:
+            packet[0] = packet[0] & 0x3F | 0x80
+        found = _parse(packet)
+        assert found is None or 12 <= found[6] <= found[6] + found[7] <= len(packet)
+
+
+def test_a_header_begins_by_chance():
+    a, b = bytearray(20), bytearray(20)
+    rtp.begin(a)
+    rtp.begin(b)
+    assert a[:2] == b"\x80\0" and a[2] < 128 and a[12:] == bytes(8)
+    assert a[2:4] + a[4:8] + a[8:12] != b[2:4] + b[4:8] + b[8:12]
+
+
+def test_timestamp_and_sequence_wrap():
+    packet = bytearray(HEADER)
+    for before, after in ((0x00000000, 160), (0x0000FFF0, 0x00010090), (0x00FFFFFF, 0x0100009F), (0xFFFFFF60, 0)):
+        packet[4:8] = before.to_bytes(4, "big")
+        rtp.advance(packet, 160)
+        assert packet[4:8] == after.to_bytes(4, "big")
+    assert packet[:4] + packet[8:] == HEADER[:4] + HEADER[8:]
+    for before, after in ((0, 1), (255, 256), (65535, 0)):
+        packet[2:4] = before.to_bytes(2, "big")
+        rtp.count(packet)
+        assert packet[2:4] == after.to_bytes(2, "big")
+
+
+def test_timestamp_difference():
+    top = 0x40000000
+    assert rtp.timestamp_difference(5, 3) == 2
+    assert rtp.timestamp_difference(3, 5) == -2
+    assert rtp.timestamp_difference(100, top - 60) == 160
+    assert rtp.timestamp_difference(top - 60, 100) == -160
+
+
+def _count(source, *sequences):
+    return [source.count(n & 0xFFFF) for n in sequences]
+
+
+def test_in_order_and_round_the_wrap():
+    source = rtp.Source()
+    assert _count(source, *range(65500, 65600)) == [rtp.RESTART] + [rtp.NEW] * 99
+    assert (source.received, source.lost, source.highest) == (100, 0, 63)
+
+
+def test_lost_and_come_after_all():
+    source = rtp.Source()
+    assert _count(source, 10, 11, 14) == [rtp.RESTART, rtp.NEW, rtp.NEW]
+    assert source.lost == 2
+    assert _count(source, 13, 13, 12, 14, 10) == [rtp.NEW, rtp.DUPLICATE, rtp.NEW, rtp.DUPLICATE, rtp.DUPLICATE]
+    assert source.lost == 0 and source.received == 5
+
+
+def test_duplicates_across_the_wrap():
+    source = rtp.Source()
+    _count(source, 65534, 65535, 0, 1)
+    assert _count(source, 65535, 1, 65534) == [rtp.DUPLICATE] * 3
+    assert source.lost == 0
+
+
+def test_a_wide_gap_forgets_what_was_before():
+    source = rtp.Source()
+    assert _count(source, 1, 41, 40, 40) == [rtp.RESTART, rtp.NEW, rtp.NEW, rtp.DUPLICATE]
+    assert source.lost == 38
+
+
+def test_a_jump_must_be_proved():
+    source = rtp.Source()
+    _count(source, 1, 2, 3)
+    assert _count(source, 30000, 4, 5) == [rtp.UNSURE, rtp.NEW, rtp.NEW]
+    assert _count(source, 40000, 40001, 40002) == [rtp.UNSURE, rtp.RESTART, rtp.NEW]
+    assert source.lost == 0
