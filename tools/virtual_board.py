@@ -69,6 +69,8 @@ def read_wav(path):
         raise BoardError("--mic %s: there is no such file" % path) from None
     except (wave.Error, EOFError) as e:
         raise BoardError("--mic %s: %s; plain PCM is read, sox %s -e signed -b 16 plain.wav makes it" % (path, e, path)) from None
+    if not data:
+        raise BoardError("--mic %s: there is no sound in it" % path)
     if width == 1:
         samples = [b - 128 for b in data]
     elif width == 3:
@@ -1003,7 +1005,7 @@ class VirtualBoard:
             out += self.read_serial(left)
         return out
 
-    def repl(self, line, timeout=10, prompts=(b">>> ", b"--> ")):
+    def repl(self, line, timeout=10, prompts=(b">>> ", b"door>>> ")):
         """Type a line at the prompt; -> what was printed, as text, without echo and prompt."""
         self.read_serial(0)
         self.write_serial(line.encode() + b"\r")

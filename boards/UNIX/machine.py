@@ -6,12 +6,10 @@ pins, keeps the watchdog and starts the board again after a reset. They talk in 
 """
 
 import io
+import os
 import sys
 import time
-from os import getenv
-from umachine import *  # idle, Signal, time_pulse_us, mem8, soft_reset: what the interpreter itself has
 from micropython import const, schedule
-from uctypes import addressof, bytearray_at
 
 # The numbers are the ESP32 port's own.
 PWRON_RESET = 1
@@ -28,7 +26,7 @@ _EINVAL = const(22)
 _FLOATING = const(2)  # nobody outside drives this pin
 
 # fds of the two record pipes, microphone, its kind, speaker, its kind, rate, reset cause, address
-_setup = (getenv("VIRTUAL_BOARD") or "").split()
+_setup = (os.getenv("VIRTUAL_BOARD") or "").split()
 if not _setup:
     raise ImportError("start the virtual board with tools/virtual_board.py")
 _in = open(int(_setup[0]), "rb")
@@ -44,8 +42,21 @@ del _setup
 
 _record = bytearray(4)
 _heard = bytearray(4)
-_drive = bytearray(b"\x02" * 64)
+_drive = bytearray(b"\x02" * 49)
 _pins = {}
+_watching = None  # the queue of the event loop that the interrupts' task belongs to
+
+
+def __getattr__(name):
+    # Loaded when asked for, as every byte here is missing to the firmware: Timer, and what the interpreter itself
+    # has of machine, like idle and soft_reset.
+    if name == "Timer":
+        from _timer import Timer
+
+        return Timer
+    import umachine
+
+    return getattr(umachine, name)
 
 
 def tell(kind, a=0, b=0, c=0):
@@ -82,23 +93,9 @@ def _listen():
 
 def _watch():
     # An asyncio task in place of the interrupt controller: it wakes when a record comes in.
-    from asyncio import core
-
     while True:
-        yield core._io_queue.queue_read(_in)
+        yield _watching.queue_read(_in)
         _listen()
-
-
-_watching = None
-
-
-def _interrupts():
-    global _watching
-    from asyncio import core
-
-    if _watching is not core._io_queue:  # a new event loop has forgotten the tasks of the old one
-        _watching = core._io_queue
-        core.create_task(_watch())
 
 
 def unique_id():
@@ -129,9 +126,12 @@ class Pin:
     OUT = 3
     OPEN_DRAIN = 7
     PULL_DOWN = 1
-    PULL_UP = 2
+    PULL_UP = 2  # bit 1 is the level it pulls to
     IRQ_RISING = 1
     IRQ_FALLING = 2
+
+    _mode = _pull = _put = _trigger = 0
+    _handler = None
 
     def __new__(cls, id, *args, **kw):
         # As on the ESP32 there is one object a pin, whoever asks.
@@ -139,15 +139,10 @@ class Pin:
             return id
         if not (isinstance(id, int) and 0 <= id < 49):
             raise ValueError("invalid pin")
-        pin = _pins.get(id)
-        if pin is None:
-            pin = object.__new__(cls)
+        if id not in _pins:
+            _pins[id] = pin = object.__new__(cls)
             pin._id = id
-            pin._mode = pin._pull = pin._put = 0
-            pin._handler = None
-            pin._trigger = 3
-            _pins[id] = pin
-        return pin
+        return _pins[id]
 
     def __init__(self, id, mode=-1, pull=-1, **kw):
         if mode != -1 or pull != -1 or kw:
@@ -160,16 +155,13 @@ class Pin:
             self._put = 1 if value else 0
         if mode != -1:
             self._mode = mode
-        if self._mode & 2:
-            tell(80, self._id, self._put)
-        else:
-            tell(73, self._id, self._pull)
+        tell(80 if self._mode & 2 else 73, self._id, self._put if self._mode & 2 else self._pull)
 
     def _level(self):
-        outside = _drive[self._id]
         if self._mode == 3 or self._mode == 7 and not self._put:
             return self._put
-        return outside if outside != _FLOATING else 1 if self._pull & 2 else 0
+        outside = _drive[self._id]
+        return outside if outside != _FLOATING else self._pull >> 1
 
     def value(self, x=None):
         if x is None:
@@ -181,8 +173,7 @@ class Pin:
             if self._mode & 2:
                 tell(80, self._id, x)
 
-    def __call__(self, x=None):
-        return self.value(x)
+    __call__ = value
 
     def on(self):
         self.value(1)
@@ -191,13 +182,15 @@ class Pin:
         self.value(0)
 
     def irq(self, handler=None, trigger=3, wake=None, hard=False):
+        global _watching
+        from asyncio import core
+
         self._handler = handler
         self._trigger = trigger
-        _interrupts()
+        if _watching is not core._io_queue:  # a new event loop has forgotten the tasks of the old one
+            _watching = core._io_queue
+            core.create_task(_watch())
         return self
-
-    def __repr__(self):
-        return "Pin(%d)" % self._id
 
 
 class I2S(io.IOBase):
@@ -212,28 +205,25 @@ class I2S(io.IOBase):
     TX = 2
     MONO = 0
     STEREO = 1
-    _taken = [None, None]
+    _taken = [None, None]  # who has which peripheral
 
     def __init__(self, id, **kw):
         if id != 0 and id != 1:
             raise ValueError("invalid id")
-        if I2S._taken[id]:  # the driver ends the old direction in favour of the new one
+        if I2S._taken[id]:  # the driver ends the old one in favour of the new one
             I2S._taken[id].deinit()
         self._id = id
-        self.overruns = self.underruns = 0
-        self._start(**kw)
+        self.init(**kw)
 
-    def init(self, **kw):
-        self.deinit()
-        self._start(**kw)
-
-    def _start(self, *, sck, ws, sd, mode, bits, format, rate, ibuf):
+    def init(self, *, sck, ws, sd, mode, bits, format, rate, ibuf):
         if mode != 1 and mode != 2:
             raise ValueError("invalid mode")
         if format != 0 or bits != (32 if mode == 1 else 16):
             raise ValueError("the virtual board has 32-bit mono in and 16-bit mono out only")
         if rate != _rate_hz:
             raise ValueError("the virtual board runs at RATE_HZ of wiring.py, %d" % _rate_hz)
+        self.deinit()
+        self.overruns = self.underruns = 0
         self._rx = mode == 1
         # RX moves 8 bytes a frame whatever it hands over: both slots, 32 bits each
         self._buffers = max(2, ibuf // (_FRAMES * (8 if self._rx else 2)))
@@ -245,8 +235,7 @@ class I2S(io.IOBase):
             if _mic_kind != "pipe":
                 _mic.seek(0)
             else:  # what was said before anybody listened
-                scrap = bytearray(512)
-                while _mic.readinto(scrap):
+                while _mic.read(256):
                     pass
         elif _speaker_is_file:
             self._base = _speaker.seek(0, 2)
@@ -269,11 +258,12 @@ class I2S(io.IOBase):
         # DMA buffers done since the start; from the start, so that nothing drifts
         return time.ticks_diff(time.ticks_us(), self._t0) * _rate_hz // (_FRAMES * 1000000)
 
-    def _wait(self, done):
-        at = self._t0 + (done + 1) * _FRAMES * 1000000 // _rate_hz
-        wait = time.ticks_diff(at, time.ticks_us())
-        if wait > 0:
-            time.sleep_us(wait)
+    def _short(self, done):
+        # Not all was possible. -> True to give back what was; else the next DMA buffer has been waited for
+        self._dry_at = done
+        while self._blocking and self._now() == done:
+            time.sleep_ms(1)
+        return not self._blocking
 
     def ioctl(self, request, arg):
         if request != _POLL:
@@ -292,38 +282,37 @@ class I2S(io.IOBase):
             oldest = (done - self._buffers + 1) * _FRAMES
             if self._pos < oldest:
                 self.overruns += 1
-                self._skip(buf, (oldest - self._pos) * 4)
+                if _mic_kind != "pipe":  # there it is lost where it waits to be read
+                    _mic.seek((oldest - self._pos) * 4, 1)
                 self._pos = oldest
             n = (done * _FRAMES - self._pos) * 4
             if n > want - got:
                 n = want - got
             if n:
-                self._hear(bytearray_at(addressof(buf) + got, n) if got else buf, n)
+                self._hear(buf, got, n)
                 self._pos += n // 4
                 got += n
             if got == want:
                 return got
-            if not self._blocking:
-                self._dry_at = done
+            if self._short(done):
                 return got
-            self._wait(done)
 
-    def _hear(self, buf, n):
+    def _hear(self, buf, at, n):
         # What is missing at a file's end or from a dry pipe stays the silence that _size() put there.
-        got = _mic.readinto(buf, n) or 0
-        if got < n and _mic_kind == "loop":
-            _mic.seek(0)
-            _mic.readinto(bytearray_at(addressof(buf) + got, n - got))
-
-    def _skip(self, buf, n):
-        if _mic_kind != "pipe":
-            _mic.seek(n, 1)
-            return
         while n:
-            got = _mic.readinto(buf, min(n, len(buf)))
+            if at:  # only when it blocks, or a file begins again
+                import uctypes
+
+                got = _mic.readinto(uctypes.bytearray_at(uctypes.addressof(buf) + at, n))
+            else:
+                got = _mic.readinto(buf, n)
             if not got:
-                return
-            n -= got
+                if _mic_kind != "loop":
+                    return
+                _mic.seek(0)
+            else:
+                at += got
+                n -= got
 
     def write(self, buf):
         """Bytes taken; allocates nothing."""
@@ -336,8 +325,9 @@ class I2S(io.IOBase):
             if pos < soonest:
                 if pos > self._first:
                     self.underruns += 1
-                if not _speaker_is_file:
-                    self._hush((soonest - pos) * 2)
+                # A pipe cannot have holes; in one that is full nobody listens.
+                while not _speaker_is_file and pos < soonest and _speaker.write(_silence):
+                    pos += 32
                 self._pos = pos = soonest
             n = ((done + self._buffers) * _FRAMES - pos) * 2
             if n > size - taken:
@@ -351,15 +341,8 @@ class I2S(io.IOBase):
                 taken += n
             if taken == size:
                 return taken
-            if not self._blocking:
-                self._dry_at = done
+            if self._short(done):
                 return taken
-            self._wait(done)
-
-    def _hush(self, n):
-        # A pipe cannot have holes; one that is full has nobody at its end.
-        while n > 0 and _speaker.write(_silence, min(n, len(_silence))):
-            n -= len(_silence)
 
     def _size(self, buf, frame, rx):
         if I2S._taken[self._id] is not self or self._rx is not rx:
@@ -373,7 +356,7 @@ class I2S(io.IOBase):
 
 _zero = open("/dev/zero", "rb")
 _null = open("/dev/null", "wb")
-_silence = bytes(512)
+_silence = bytes(64)
 
 
 class WDT:
@@ -383,8 +366,6 @@ class WDT:
     _every = 0
 
     def __init__(self, id=0, timeout=5000):
-        if id:
-            raise ValueError("invalid id")
         if timeout <= 0:
             raise ValueError("WDT timeout too short")
         WDT._every = timeout // 8
@@ -397,40 +378,3 @@ class WDT:
         if now or time.ticks_diff(ms, WDT._said) >= WDT._every:  # more often would only be noise
             WDT._said = ms
             tell(70)
-
-
-class Timer:
-    """A timer whose callback runs while asyncio does; while one is set the watchdog outside is patient."""
-
-    ONE_SHOT = 0
-    PERIODIC = 1
-
-    def __init__(self, id, **kw):
-        self._id = id
-        self._task = None
-        if kw:
-            self.init(**kw)
-
-    def init(self, *, mode=1, freq=-1, period=-1, callback=None, hard=False):
-        self.deinit()
-        import asyncio
-
-        ms = period if freq == -1 else int(1000 / freq)
-        self._task = asyncio.create_task(self._run(asyncio.sleep_ms, ms, mode, callback))
-        tell(84, self._id & 255, 1)
-
-    async def _run(self, sleep_ms, ms, mode, callback):
-        while True:
-            await sleep_ms(ms)
-            if callback:
-                callback(self)
-            if not mode:
-                self._task = None
-                tell(84, self._id & 255, 0)
-                return
-
-    def deinit(self):
-        if self._task:
-            self._task.cancel()
-            self._task = None
-            tell(84, self._id & 255, 0)

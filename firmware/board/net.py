@@ -16,11 +16,11 @@ def pack(host, port):
     Never asks DNS, for that would stop everything for as long as it takes.
     """
     parts = host.split(".")
-    if len(parts) != 4:
-        raise ValueError("'%s' is not an IPv4 address" % host)
+    good = len(parts) == 4
     for part in parts:
-        if not (1 <= len(part) <= 3 and part.isdigit() and int(part) < 256):
-            raise ValueError("'%s' is not an IPv4 address" % host)
+        good = good and part.isdigit() and len(part) <= 3 and int(part) < 256
+    if not good:
+        raise ValueError("'%s' is not an IPv4 address" % host)
     return socket.getaddrinfo(host, port)[0][-1]
 
 
@@ -38,11 +38,16 @@ class Network:
         if hostname:
             network.hostname(hostname)
         self._ssid = ""
-        self._wifi = wiring.NETWORK == "wifi"
-        if self._wifi:
-            self._if = network.WLAN(network.STA_IF)
+        self._wifi = None
+        if wiring.NETWORK == "wifi":
+            from . import wifi
+
+            self._wifi = wifi
+            self._if = wifi.interface()
         else:
-            self._if = network.LAN(**_lan(getattr(wiring, "LAN", {})))
+            from .lan import interface
+
+            self._if = interface(getattr(wiring, "LAN", {}))
 
     async def up(self, ssid="", password=""):
         """One attempt to get an address; returns when there is one, or after 20 s without. `is_up()` tells.
@@ -52,17 +57,10 @@ class Network:
         if self.is_up() and ssid == self._ssid:
             return
         self._ssid = ssid
-        interface = self._if
         try:
-            interface.active(True)
+            self._if.active(True)
             if self._wifi:
-                # Power saving would hold packets back by 100 ms and more.
-                interface.config(pm=network.WLAN.PM_NONE)
-                try:
-                    interface.disconnect()  # it may be connecting to what was set before
-                except OSError:
-                    pass
-                interface.connect(ssid, password)
+                self._wifi.connect(self._if, ssid, password)
         except OSError:
             pass  # words() tells from the status
         since = ticks_ms()
@@ -78,34 +76,6 @@ class Network:
 
     def words(self):
         """The state in words."""
-        if self.is_up():
-            return "%s: %s" % ("Wi-Fi '%s'" % self._ssid if self._wifi else "Ethernet", self.address())
-        if not self._wifi:
-            return "Ethernet: no address yet; is the cable in, and is there a DHCP server?"
-        status = self._if.status()
-        for name, words in (
-            ("STAT_WRONG_PASSWORD", "refuses the password; see wifi.password"),
-            ("STAT_HANDSHAKE_TIMEOUT", "refuses the password; see wifi.password"),
-            ("STAT_NO_AP_FOUND", "is not in reach; see wifi.ssid"),
-            ("STAT_ASSOC_FAIL", "does not take us; is its list of devices full?"),
-            ("STAT_BEACON_TIMEOUT", "has gone silent"),
-            ("STAT_CONNECTING", "is being connected"),
-        ):
-            if getattr(network, name, None) == status:
-                return "Wi-Fi '%s' %s" % (self._ssid, words)
-        return "Wi-Fi '%s' is not connected (%s)" % (self._ssid, status)
-
-
-def _lan(setting):
-    # wiring.py is data: pins are numbers there, and the PHY its name.
-    from machine import Pin
-
-    out = {}
-    for key in setting:
-        value = setting[key]
-        if key in ("mdc", "mdio", "power", "reset", "ref_clk") and isinstance(value, int):
-            value = Pin(value)
-        elif isinstance(value, str):
-            value = getattr(network, value)
-        out[key] = value
-    return out
+        if self._wifi:
+            return "Wi-Fi '%s' %s" % (self._ssid, self.address() or self._wifi.trouble(self._if))
+        return "Ethernet: " + (self.address() or "no address yet; is the cable in, and is there a DHCP server?")
