@@ -21,7 +21,7 @@ _CONTROL_PORT = 4444
 _CONFIG = """poll_method epoll
 sip_listen {address}:{port}
 call_local_timeout 120
-call_max_calls 4
+call_max_calls {max_calls}
 audio_buffer 20-160
 audio_player aubridge,{user}
 audio_source aufile,{source}
@@ -62,7 +62,7 @@ class Baresip:
     there with `password` and calls through it. `answers` "auto" takes calls by itself, "manual" waits for accept()."""
 
     def __init__(self, folder, source, user="phone", registrar=None, password="", answers="auto", port=5060,
-                 codecs="PCMU/8000/1,PCMA/8000/1"):
+                 codecs="PCMU/8000/1,PCMA/8000/1", max_calls=4):
         self.folder = str(folder)
         self.address = addresses.take()
         self.port = port
@@ -78,7 +78,7 @@ class Baresip:
         if registrar:
             account += ';outbound="sip:%s"' % registrar
         self._write("config", _CONFIG.format(address=self.address, port=port, user=user, source=source, folder=self.folder,
-                                             rtp=addresses.rtp_ports(self.address), control=_CONTROL_PORT))
+                                             rtp=addresses.rtp_ports(self.address), control=_CONTROL_PORT, max_calls=max_calls))
         self._write("accounts", account + "\n")
         self._write("contacts", "")
         self.process = Process(["baresip", "-4", "-s", "-f", self.folder], self.folder, dict(os.environ, HOME=self.folder))

@@ -9,11 +9,13 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 _running = []
+_SHOW_LOGS = "pytest" in sys.modules        # which shows it only with a test that fails
 
 
 class RigError(Exception):
@@ -84,6 +86,8 @@ class Process:
             pass
         if self in _running:
             _running.remove(self)
+            if _SHOW_LOGS:
+                print("--- %s (%s)\n%s" % (self.name, self.folder, self.said(3000)))
 
     def __enter__(self):
         return self
