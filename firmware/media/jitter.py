@@ -95,7 +95,8 @@ class Jitter:
             self._least = self._ahead
         self._looked += 1
         if self._looked >= _LOOK:
-            if self._least > _DELAY + FRAME:
+            while self._least > _DELAY + FRAME:
+                self._least -= FRAME
                 self.dropped += 1
                 self._step()
             self._looked = 0

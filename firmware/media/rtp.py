@@ -22,8 +22,10 @@ FIELDS = const(8)
 
 
 @micropython.viper
-def parse(packet: ptr8, n: int, fields: ptr32) -> int:
-    """Take apart the RTP packet in packet[:n] into `fields`, array("i") of FIELDS words. -> 1, or 0 if it is none."""
+def parse(packet: ptr8, first: int, end: int, fields: ptr32) -> int:
+    """Take apart the RTP packet in packet[first:end] into `fields`, array("i") of FIELDS words. -> 1, or 0 if it is none."""
+    packet = ptr8(uint(packet) + uint(first))
+    n = end - first
     if n < 12 or packet[0] & 0xC0 != 0x80:
         return 0
     at = 12 + ((packet[0] & 15) << 2)
@@ -31,12 +33,11 @@ def parse(packet: ptr8, n: int, fields: ptr32) -> int:
         if n < at + 4:
             return 0
         at += 4 + ((packet[at + 2] << 8 | packet[at + 3]) << 2)
-    end = n
     if packet[0] & 0x20:
         if packet[n - 1] == 0:
             return 0
-        end -= packet[n - 1]
-    if end < at:
+        n -= packet[n - 1]
+    if n < at:
         return 0
     fields[0] = packet[1] & 127
     fields[1] = packet[1] >> 7
@@ -44,9 +45,29 @@ def parse(packet: ptr8, n: int, fields: ptr32) -> int:
     fields[3] = (packet[4] & 63) << 24 | packet[5] << 16 | packet[6] << 8 | packet[7]
     fields[4] = packet[8] << 8 | packet[9]
     fields[5] = packet[10] << 8 | packet[11]
-    fields[6] = at
-    fields[7] = end - at
+    fields[6] = first + at
+    fields[7] = n - at
     return 1
+
+
+@micropython.viper
+def end(packet: ptr8, at: int, n: int) -> int:
+    """Where the RTP packet that begins at packet[at] ends: n, or where the next of its source begins.
+
+    A stream read of MicroPython goes on until its buffer is full or nothing waits, over datagrams too: short ones come
+    joined. What tells them apart is a header of the same source with a sequence number near by (one in 2^44 by chance).
+    """
+    k = at + 12
+    high = packet[at + 8]
+    while k <= n - 12:
+        if packet[k + 8] == high:
+            if packet[k] & 0xC0 == 0x80 and packet[k + 9] == packet[at + 9]:
+                if packet[k + 10] == packet[at + 10] and packet[k + 11] == packet[at + 11]:
+                    ahead = (packet[k + 2] << 8 | packet[k + 3]) - (packet[at + 2] << 8 | packet[at + 3])
+                    if (ahead + 32) & 0xFFFF < 64:
+                        return k
+        k += 1
+    return n
 
 
 def begin(packet):

@@ -29,6 +29,8 @@ _SPEAKER_SAMPLES = const(640)  # samples the I2S did not take yet
 _CHUNK = const(80)  # and how many it is given at a time
 _PREFILL = const(256)  # silence ahead of the first sound: what the wake-ups of the loop may vary
 
+_PLENTY = const(448)  # ahead of a frame: it is not needed yet
+
 _PACKET_BYTES = const(640)  # the longest taken in: 60 ms of G.711 with a header and to spare
 _EVENT_BYTES = const(16)
 
@@ -103,13 +105,16 @@ class Stream:
         self._event_type = -1
         self._sending = self._receiving = False
         self._ssrc_high = self._ssrc_low = -1
+        self._next_high = self._next_low = -1
+        self._last = self._follows = 0  # the peer's last timestamp, and the sequence number after it
+        self._expected = _PACKET_BYTES  # bytes of a packet of its sound
         self._candidate = None
         self._proofs = 0
         self._heard_ms = -1
         self._now_ms = -1
         self._mic_level = 0  # words waiting
         self._starving = 0
-        self._refused = 0
+        self._refused = self._before = 0  # sends that failed in a row
         self._marker = 0x80
         self._wide_level = 0  # samples waiting
         self._playing = 0  # samples the I2S is thought to hold
@@ -375,6 +380,7 @@ class Stream:
             self.send_errors += 1
             self._refused += 1
         else:
+            self._before = self._refused  # if the next read says that it was refused after all
             self._refused = 0
             self._marker = 0
             self.sent += 1
@@ -395,13 +401,21 @@ class Stream:
             n = self._read_packet()
             if n is None:
                 break
-            self._packet_in(n)
+            # Mostly one packet; short ones may come joined, see rtp.end.
+            at = 0
+            while True:
+                end = rtp.end(self._incoming, at, n)
+                self._packet_in(at, end)
+                if end == n:
+                    break
+                at = end
 
     def _read_packet(self):
         try:
-            return self._socket.readinto(self._incoming)
-        except OSError:  # what an earlier packet of ours met
+            return self._socket.readinto(self._incoming, self._expected)
+        except OSError:  # what our last packet met: nobody there
             self.send_errors += 1
+            self._refused = self._before + 1
             return None
 
     def _receive_anyone(self):
@@ -417,10 +431,11 @@ class Stream:
                 data, address = self._socket.recvfrom(_PACKET_BYTES)
             except OSError:
                 self.send_errors += 1
+                self._refused = self._before + 1
                 continue
             self._incoming[: len(data)] = data
             if self._from_peer(address, len(data)):
-                self._packet_in(len(data))
+                self._packet_in(0, len(data))
 
     def _from_peer(self, address, n):
         if self._proofs < 0:
@@ -428,7 +443,7 @@ class Stream:
                 return True
             self.strangers += 1
             return False
-        if self._address is None or not rtp.parse(self._incoming, n, self._fields) or not self._agreed():
+        if self._address is None or not rtp.parse(self._incoming, 0, n, self._fields) or not self._agreed():
             if self._address == address:
                 return True  # to be counted as bad
             self.strangers += 1
@@ -453,18 +468,15 @@ class Stream:
         kind = self._fields[rtp.PAYLOAD_TYPE]
         return kind == self._payload_type or kind == self._event_type
 
-    def _packet_in(self, n):
+    def _packet_in(self, at, end):
         fields = self._fields
-        if n >= _PACKET_BYTES or not rtp.parse(self._incoming, n, fields) or not self._agreed():
+        if end >= _PACKET_BYTES or not rtp.parse(self._incoming, at, end, fields) or not self._agreed():
             self.bad += 1
             return
         if fields[rtp.SSRC_LOW] != self._ssrc_low or fields[rtp.SSRC_HIGH] != self._ssrc_high:
-            self._ssrc_low = fields[rtp.SSRC_LOW]
-            self._ssrc_high = fields[rtp.SSRC_HIGH]
-            self._lost += self._source.lost
-            self._source.restart()
-            self._jitter.active = False
-            self._pressed.restart()
+            if not self._new_source():
+                self.bad += 1
+                return
         news = self._source.count(fields[rtp.SEQUENCE])
         if news == rtp.DUPLICATE:
             self.duplicates += 1
@@ -474,12 +486,42 @@ class Stream:
             return
         self.received += 1
         self._heard_ms = self._now_ms
-        if not self._receiving:
-            return
         if fields[rtp.PAYLOAD_TYPE] == self._event_type:
-            self._pressed.put(self._incoming, fields)
+            if self._receiving:
+                self._pressed.put(self._incoming, fields)
         else:
-            self._jitter.put(self._incoming, fields)
+            self._learn_length(at, end)
+            if self._receiving:
+                self._jitter.put(self._incoming, fields)
+
+    def _new_source(self):
+        # The first is taken as it comes; a change must be proved by a second packet (RFC 3550 A.1, probation).
+        low = self._fields[rtp.SSRC_LOW]
+        high = self._fields[rtp.SSRC_HIGH]
+        if self._ssrc_high >= 0 and (low != self._next_low or high != self._next_high):
+            self._next_low = low
+            self._next_high = high
+            return False
+        self._ssrc_low = low
+        self._ssrc_high = high
+        self._next_high = -1
+        self._lost += self._source.lost
+        self._source.restart()
+        self._jitter.active = False
+        self._pressed.restart()
+        return True
+
+    def _learn_length(self, at, end):
+        # A read takes no more than one packet of the usual length, so that two are never joined. The length is what came
+        # whole, or what the timestamps say when the peer's packets grew.
+        fields = self._fields
+        samples = rtp.timestamp_difference(fields[rtp.TIMESTAMP], self._last)
+        self._last = fields[rtp.TIMESTAMP]
+        if end - at < self._expected and end - at > _EVENT_BYTES:
+            self._expected = end - at
+        elif samples > fields[rtp.PAYLOAD_BYTES] and fields[rtp.SEQUENCE] == self._follows:
+            self._expected = min(end - at + samples - fields[rtp.PAYLOAD_BYTES], _PACKET_BYTES)
+        self._follows = (fields[rtp.SEQUENCE] + 1) & 0xFFFF
 
     # -- To the speaker
 
@@ -491,7 +533,7 @@ class Stream:
             if self._wide_level == 0:
                 self._pause(_PREFILL)
         # More than this waits only after a held-up loop: then a frame stays with the playout buffer, which trims itself.
-        if self._wide_level < _WIDE and self._playing + self._wide_level < _PREFILL + _WIDE:
+        if self._wide_level < _WIDE and self._playing + self._wide_level < _PLENTY:
             self._frame()
         self._write()
 

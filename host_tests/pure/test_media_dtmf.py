@@ -14,7 +14,7 @@ class Phone:
         if payload is None:
             payload = bytes([code, 0x8A if end else 0x0A, duration >> 8, duration & 255])
         packet = b"\x80\x65\0\0" + (timestamp & 0xFFFFFFFF).to_bytes(4, "big") + b"SSRC" + payload
-        assert rtp.parse(packet, len(packet), self.fields)
+        assert rtp.parse(packet, 0, len(packet), self.fields)
         return self.receiver.put(packet, self.fields)
 
     def press(self, code, timestamp, updates=5, ends=3, first=1):

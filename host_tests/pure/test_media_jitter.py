@@ -21,7 +21,7 @@ class Line:
         timestamp = (self.base + number * self.n + shift) & 0x3FFFFFFF
         packet = b"\x80\x00" + bytes([number >> 8 & 255, number & 255]) + timestamp.to_bytes(4, "big") + b"SSRC"
         packet += bytes([number & 127]) * self.n
-        assert rtp.parse(packet, len(packet), self.fields)
+        assert rtp.parse(packet, 0, len(packet), self.fields)
         self.buffer.put(packet, self.fields)
 
     def take(self):

@@ -7,7 +7,7 @@ from media import rtp
 
 def _parse(packet):
     fields = array("i", bytes(4 * rtp.FIELDS))
-    if not rtp.parse(bytes(packet), len(packet), fields):
+    if not rtp.parse(bytes(packet), 0, len(packet), fields):
         return None
     return list(fields)
 
@@ -55,6 +55,41 @@ def test_noise_never_points_outside():
             packet[0] = packet[0] & 0x3F | 0x80
         found = _parse(packet)
         assert found is None or 12 <= found[6] <= found[6] + found[7] <= len(packet)
+
+
+def test_a_packet_behind_others():
+    fields = array("i", bytes(4 * rtp.FIELDS))
+    packets = b"?" * 7 + HEADER + b"sound"
+    assert rtp.parse(packets, 7, 24, fields)
+    assert list(fields) == [0, 1, 0x1234, 0x3F010203, 0xDEAD, 0xBEEF, 19, 5]
+    assert not rtp.parse(packets, 13, 24, fields)
+
+
+def _ends(packets):
+    ends = [0]
+    while ends[-1] < len(packets):
+        ends.append(rtp.end(packets, ends[-1], len(packets)))
+    return ends[1:]
+
+
+def test_joined_packets():
+    def packet(sequence, payload, ssrc=b"SSSS"):
+        return b"\x80\x00" + (sequence & 0xFFFF).to_bytes(2, "big") + b"TIME" + ssrc + payload
+
+    event = packet(1, b"\1\2\3\4")
+    sound = packet(2, b"S" * 160)
+    assert _ends(sound) == [172]
+    assert _ends(event * 3) == [16, 32, 48]
+    assert _ends(event + sound) == [16, 188]
+    assert _ends(sound + event) == [172, 188]
+    assert _ends(event + sound[:150]) == [16, 166]
+    assert _ends(packet(65535, b"S" * 80) + packet(0, b"S" * 80)) == [92, 184]
+    assert _ends(packet(3, b"") + packet(2, b"")) == [12, 24]
+    # No packet of this source: another SSRC, a number from far away, half a header
+    assert _ends(sound + packet(3, b"", b"sSSS")) == [184]
+    assert _ends(sound + packet(300, b"1234")) == [188]
+    assert _ends(sound + event[:11]) == [183]
+    assert _ends(b"x") == [1]
 
 
 def test_a_header_begins_by_chance():
