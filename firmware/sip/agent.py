@@ -278,9 +278,10 @@ class Agent:
         if request is None or not request.is_request or request.method == b"ACK":
             return
         try:
-            self._reply(request, source, error.code, reason=error.reason)
+            request.via
         except ValueError:
-            pass  # not even its Via can be copied
+            return  # nothing says where an answer would go
+        self._reply(request, source, error.code, reason=error.reason)
 
     def _reply(self, request, source, status, lines=(), reason=None):
         """Answers without keeping state (8.2.7): a retransmission gets the same answer, its To tag included."""
@@ -316,11 +317,22 @@ class Agent:
             self._on_cancel(request, source)
         elif request.to_tag:
             self._on_dialog_request(request, source)
+        else:
+            self._on_new_request(request, source)
+
+    def _on_new_request(self, request, source):
+        """A request outside any dialog (8.2)."""
+        method = request.method
+        try:
+            scheme = parse_uri(request.uri).scheme
+        except ValueError:
+            self._reply(request, source, 400, reason=b"Bad Request-URI")
+            return
+        if scheme != b"sip" and scheme != b"sips":
+            self._reply(request, source, 416)
         elif request.get(H_REQUIRE) is not None:
             # 8.2.2.3: we have no extension to offer yet.
             self._reply(request, source, 420, (b"Unsupported: " + request.get(H_REQUIRE),))
-        elif parse_uri(request.uri).scheme not in (b"sip", b"sips"):
-            self._reply(request, source, 416)
         elif method == b"INVITE":
             self._on_invite(request, source)
         elif method == b"OPTIONS":
@@ -371,8 +383,11 @@ class Agent:
                 # 8.2.2.2: the same request by another way, through a proxy that forked.
                 self._reply(request, source, 482)
                 return
-        if request.contact is None:
-            self._reply(request, source, 400, reason=b"Contact missing")
+        try:
+            parse_uri(request.contact.uri)
+        except (ValueError, AttributeError):
+            # 12.1.1: without it there is no way back into the call.
+            self._reply(request, source, 400, reason=b"Contact missing or unreadable")
             return
         verdict = self.admit(source[0], request) if self.admit else None
         if verdict is not None:

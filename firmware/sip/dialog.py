@@ -2,7 +2,7 @@
 
 from .address import parse_name_addr, parse_uri
 from .message import compose
-from .scan import H_CONTACT, H_FROM, H_RECORD_ROUTE, H_TO
+from .scan import H_FROM, H_RECORD_ROUTE, H_TO
 
 
 class Dialog:
@@ -24,14 +24,12 @@ class Dialog:
 
     @staticmethod
     def answering(request, local_tag):
-        """The dialog that a request of the other side opens (12.1.1). ParseError when its Contact is unreadable."""
+        """The dialog that a request of the other side opens (12.1.1)."""
         local = request.get(H_TO) + b";tag=" + local_tag
-        contact = request.contact
-        target = contact.uri if contact is not None else request.from_.uri
-        dialog = Dialog(request.call_id, local, local_tag, request.get(H_FROM), target)
+        dialog = Dialog(request.call_id, local, local_tag, request.get(H_FROM), request.contact.uri)
         dialog.remote_tag = request.from_tag or b""
         dialog.remote_sequence = request.cseq
-        dialog.routes = tuple(request.all(H_RECORD_ROUTE))
+        dialog.routes = _route_set(request.all(H_RECORD_ROUTE))
         return dialog
 
     def answered(self, response):
@@ -40,13 +38,18 @@ class Dialog:
         self.remote_tag = response.to_tag or b""
         routes = list(response.all(H_RECORD_ROUTE))
         routes.reverse()
-        self.routes = tuple(routes)
+        self.routes = _route_set(routes)
         self.refresh(response)
 
     def refresh(self, message):
-        """Takes the other side's Contact as the new remote target (12.2.1.2, 12.2.2)."""
-        if message.get(H_CONTACT) is not None and message.contact is not None:
-            self.target = message.contact.uri
+        """Takes the other side's Contact as the new remote target (12.2.1.2, 12.2.2); one that cannot be read is
+        passed over."""
+        try:
+            uri = message.contact.uri
+            parse_uri(uri)
+        except (ValueError, AttributeError):
+            return
+        self.target = uri
 
     def matches(self, request):
         """Whether a request of the other side belongs to this dialog (12.2.2): Call-ID and both tags."""
@@ -82,3 +85,13 @@ class Dialog:
         head.append(b"CSeq: %d %s" % (sequence, method))
         head.extend(lines)
         return compose(b"%s %s SIP/2.0" % (method, uri), head, body, content_type)
+
+
+def _route_set(values):
+    """The values as a route set; none at all when one cannot be read, since half a route leads nowhere."""
+    try:
+        for value in values:
+            parse_uri(parse_name_addr(value).uri)
+    except ValueError:
+        return ()
+    return tuple(values)

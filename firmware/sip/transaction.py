@@ -302,7 +302,7 @@ class Transactions:
 
     def response(self, message):
         """Hands a response to its client transaction (17.1.3); False when there is none."""
-        transaction = self._table.get(message.branch + b" " + message.cseq_method)
+        transaction = self._table.get((message.branch or b"") + b" " + message.cseq_method)
         if transaction is None or not (transaction.table is CLIENT or transaction.table is INVITE_CLIENT):
             return False
         status = message.status

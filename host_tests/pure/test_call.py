@@ -500,3 +500,27 @@ def test_a_fault_of_the_application_is_printed_and_the_caller_told():
     assert agent.faults == 1 and len(printed) == 1 and phone.statuses() == [500] and not agent.calls
     phone.send(request(b"OPTIONS", branch=b"z9hG4bKo"))
     assert phone.statuses()[-1] == 200
+
+
+def test_what_cannot_be_read_is_answered_or_dropped_never_a_fault():
+    world, agent, phone, calls = door(mode=answers)
+    good = request(b"INVITE", body=SDP)
+    contact = b"Contact: <sip:phone@192.0.2.2:5060>"
+    wanted = (
+        (good.replace(b"Via: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bKa\r\n", b""), []),
+        (good.replace(b"INVITE sip:door@192.0.2.1 ", b"INVITE sip:door@192.0.2.1:50x60 "), [400]),
+        (good.replace(contact, b"Contact: <sip:phone@@>"), [400]),
+        (good.replace(contact, b"X: y"), [400]),
+        (good.replace(b"From: <sip:phone", b"From: <<sip:phone"), None),
+    )
+    for data, statuses in wanted:
+        del phone.got[:]
+        phone.send(data)
+        assert statuses is None or phone.statuses() == statuses, (data, phone.statuses())
+    phone.send(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: c\r\nCSeq: 1 BYE\r\n\r\n")
+    del phone.got[:]
+    del calls[:]
+    phone.send(request(b"INVITE", body=SDP, branch=b"z9hG4bKrr", call_id=b"rr", more=(b"Record-Route: <sip:192.0.2.9;lr>, <nonsense",)))
+    phone.send(request(b"ACK", to=phone.last(200).get(3), call_id=b"rr", branch=b"z9hG4bKack"))
+    calls[0].hangup()
+    assert phone.methods() == [b"BYE"] and agent.faults == 0
