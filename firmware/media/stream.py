@@ -421,21 +421,29 @@ class Stream:
     def _receive_anyone(self):
         # Until it is known where the peer really sends from: RFC 4961, and field experience with NAT.
         for _ in range(10):
-            for _ in self._poll.ipoll(0):
-                break
-            else:
+            if not self._waiting():
                 if self._proofs < 0:  # latched, and what strangers had sent before is gone
                     self._connected = True
                 break
-            try:
-                data, address = self._socket.recvfrom(_PACKET_BYTES)
-            except OSError:
-                self.send_errors += 1
-                self._refused = self._before + 1
-                continue
-            self._incoming[: len(data)] = data
-            if self._from_peer(address, len(data)):
-                self._packet_in(0, len(data))
+            self._take_anyones()
+
+    def _waiting(self):
+        for _ in self._poll.ipoll(0):
+            return True
+        return False
+
+    def _take_anyones(self):
+        # This allocates, as every packet does whose sender is asked for; it ends with the latching.
+        try:
+            data, address = self._socket.recvfrom(_PACKET_BYTES)
+        except OSError:
+            self.send_errors += 1
+            self._refused = self._before + 1
+            return
+        n = len(data)
+        self._incoming[:n] = data
+        if self._from_peer(address, n):
+            self._packet_in(0, n)
 
     def _from_peer(self, address, n):
         if self._proofs < 0:
