@@ -143,7 +143,7 @@ class Call:
         agent = self.agent
         host, port = self._media_address
         branch = agent.new_branch()
-        lines = [agent.contact_line(), agent.ALLOW, agent.USER_AGENT]
+        lines = [agent.contact_line(), agent.ABOUT]
         if credentials:
             lines.append(credentials)
         self._version += 1
@@ -377,7 +377,7 @@ class Call:
     def _accept(self, body):
         """Sends our 2xx and repeats it until the ACK comes: at T1, doubling to T2, for 64*T1 (13.3.1.4)."""
         agent = self.agent
-        self._accepted = self._respond(200, (agent.contact_line(), agent.ALLOW, agent.USER_AGENT), body)
+        self._accepted = self._respond(200, (agent.contact_line(), agent.ABOUT), body)
         self._repeat_ms = T1
         self._repeat = agent.timers.after(T1, self._resend_accepted)
         self._deadline = agent.timers.after(_64T1, self._no_ack)
@@ -399,9 +399,7 @@ class Call:
     def _bye(self, credentials=None):
         agent = self.agent
         branch = agent.new_branch()
-        lines = [agent.USER_AGENT]
-        if credentials:
-            lines.append(credentials)
+        lines = (credentials,) if credentials else ()
         data = self.dialog.request(b"BYE", agent.via(branch), lines)
         self._sent_auth = credentials is not None
         agent.transactions.client(b"BYE", branch, data, self._hop(), self)

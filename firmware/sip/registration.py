@@ -122,8 +122,7 @@ class Registration:
             b"CSeq: %d REGISTER" % self._sequence,
             b"Contact: <%s>" % agent.contact_uri(self.user),
             b"Expires: %d" % expires_s,
-            agent.ALLOW,
-            agent.USER_AGENT,
+            agent.ABOUT,
         ]
         credentials = self.auth.line(b"REGISTER", self.server)
         self._sent_auth = credentials is not None
