@@ -825,16 +825,29 @@ class VirtualBoard:
     def __exit__(self, *error):
         self.stop(quiet=error[0] is not None)
 
-    def start(self, timeout=20):
+    def begin(self):
+        """Only switch it on; `start()` then waits until it runs. For many at once."""
         self._errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=self._errors, text=True)
+
+    def terminate(self):
+        """Only switch it off; `stop()` then waits until all has ended. For many at once."""
+        if self.process:
+            self.process.terminate()
+
+    def start(self, timeout=20):
+        """Switch it on and wait until its interpreter begins boot.py and main.py. BoardError in words."""
+        if self.process is None:
+            self.begin()
         with selectors.DefaultSelector() as s:
             s.register(self.process.stdout, selectors.EVENT_READ)
             line = self.process.stdout.readline() if s.select(timeout) else ""
         if not line:
             self.process.kill()
             self.process.wait()
+            self.process.stdout.close()
+            self.process = None
             raise BoardError("the board did not start: " + self.errors())
         self.about = json.loads(line)
         self.serial = self.about["serial"]
@@ -995,6 +1008,12 @@ class VirtualBoard:
                 timeout = 0
         return out
 
+    def wait_serial_quiet(self, timeout):
+        """Wait so long, or until something comes in; it stays to be read."""
+        with selectors.DefaultSelector() as s:
+            s.register(self.fd(), selectors.EVENT_READ)
+            s.select(max(0.0, timeout))
+
     def expect(self, *endings, timeout=10):
         """Read the serial line until it ends with one of these bytes; -> all that was read."""
         until, out = time.monotonic() + timeout, b""
@@ -1005,7 +1024,7 @@ class VirtualBoard:
             out += self.read_serial(left)
         return out
 
-    def repl(self, line, timeout=10, prompts=(b">>> ", b"door>>> ")):
+    def repl(self, line, timeout=10, prompts=(b">>> ", b"--> ", b"door>>> ")):
         """Type a line at the prompt; -> what was printed, as text, without echo and prompt."""
         self.read_serial(0)
         self.write_serial(line.encode() + b"\r")
