@@ -818,6 +818,7 @@ class VirtualBoard:
         self.levels = {}
         self.process = None
         self._fd = None
+        self._unread = b""
 
     def __enter__(self):
         return self.start()
@@ -1000,29 +1001,24 @@ class VirtualBoard:
 
     def read_serial(self, timeout=0.0):
         """What has come in; waits for the first byte at most so long."""
-        out = b""
+        out, self._unread = self._unread, b""
         with selectors.DefaultSelector() as s:
             s.register(self.fd(), selectors.EVENT_READ)
-            while s.select(timeout):
+            while s.select(0 if out else timeout):
                 out += os.read(self.fd(), 65536)
-                timeout = 0
         return out
 
-    def wait_serial_quiet(self, timeout):
-        """Wait so long, or until something comes in; it stays to be read."""
-        with selectors.DefaultSelector() as s:
-            s.register(self.fd(), selectors.EVENT_READ)
-            s.select(max(0.0, timeout))
-
-    def expect(self, *endings, timeout=10):
-        """Read the serial line until it ends with one of these bytes; -> all that was read."""
+    def expect(self, *wanted, timeout=10):
+        """Read the serial line up to the first of these bytes; -> all up to there. What follows stays to be read."""
         until, out = time.monotonic() + timeout, b""
-        while not out.endswith(endings):
-            left = until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("waited %g s for %r; got %r" % (timeout, endings, out))
-            out += self.read_serial(left)
-        return out
+        while True:
+            out += self.read_serial(max(0.0, until - time.monotonic()))
+            ends = [out.index(w) + len(w) for w in wanted if w in out]
+            if ends:
+                self._unread = out[min(ends) :]
+                return out[: min(ends)]
+            if time.monotonic() >= until:
+                raise TimeoutError("waited %g s for %r; got %r" % (timeout, wanted, out))
 
     def repl(self, line, timeout=10, prompts=(b">>> ", b"--> ", b"door>>> ")):
         """Type a line at the prompt; -> what was printed, as text, without echo and prompt."""
