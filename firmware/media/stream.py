@@ -27,9 +27,11 @@ _DMA = const(256)  # frames I2S hands over at a time
 _MIC_WORDS = const(1134)  # filter history and microphone samples waiting
 _SPEAKER_SAMPLES = const(640)  # samples the I2S did not take yet
 _CHUNK = const(80)  # and how many it is given at a time
-_PREFILL = const(256)  # silence ahead of the first sound: what the wake-ups of the loop may vary
+_SETTLE = const(6)  # ticks before the speaker gets its first sample: until the I2S has once been round its DMA
+# buffers, it plays what is put there a whole round later, and would for the rest of the call
+_PREFILL = const(448)  # silence ahead of the first sound: a DMA buffer, and what the wake-ups of the loop may vary
 
-_PLENTY = const(448)  # ahead of a frame: it is not needed yet
+_PLENTY = const(640)  # ahead of a frame: it is not needed yet
 
 _PACKET_BYTES = const(640)  # the longest taken in: 60 ms of G.711 with a header and to spare
 _EVENT_BYTES = const(16)
@@ -117,7 +119,9 @@ class Stream:
         self._refused = self._before = 0  # sends that failed in a row
         self._marker = 0x80
         self._wide_level = 0  # samples waiting
-        self._playing = 0  # samples the I2S is thought to hold
+        self._ahead = 0  # samples the I2S holds, at least
+        self._short = 5  # ticks in a row with too few of them
+        self._settle = _SETTLE
         self._flush = True
 
     # -- What a call does with it
@@ -534,20 +538,33 @@ class Stream:
     # -- To the speaker
 
     def _play(self, passed_ms):
-        self._playing -= passed_ms * 16
-        if self._playing <= 0:
-            # The start, or the I2S ran dry: some silence first, so that it does not again.
-            self._playing = 0
-            if self._wide_level == 0:
-                self._pause(_PREFILL)
-        # More than this waits only after a held-up loop: then a frame stays with the playout buffer, which trims itself.
-        if self._wide_level < _WIDE and self._playing + self._wide_level < _PLENTY:
+        self._ahead -= passed_ms * 16
+        # More than plenty waits only after a held-up loop: then a frame stays with the playout buffer, which trims itself.
+        if self._wide_level < _WIDE and self._ahead + self._wide_level < _PLENTY:
             self._frame()
+        if self._settle:
+            self._settle -= 1
+            self._ahead = self._wide_level = 0
+            return
+        if self._ahead < _DMA // 2:
+            # A late tick; those that catch up bring its sound. Only if none do, or at the start, silence goes ahead.
+            self._short += 1
+            if self._ahead < 0:
+                self._ahead = 0
+            if self._short > 5:
+                self._lead()
+        else:
+            self._short = 0
         self._write()
 
-    def _pause(self, n):
-        gain.clear(self._wide, self._wide_level >> 1, n >> 1)
-        self._wide_level += n
+    def _lead(self):
+        self._short = 0
+        gain.clear(self._chunk, 0, _CHUNK >> 1)
+        while self._ahead < _PREFILL:
+            taken = self._audio.write(self._chunk) >> 1
+            self._ahead += taken
+            if taken < _CHUNK:
+                break
 
     def _frame(self):
         words = self._narrow
@@ -573,7 +590,7 @@ class Stream:
             taken = self._audio.write(self._chunk) >> 1
             at += taken
             self._wide_level -= taken
-            self._playing += taken
+            self._ahead += taken
             if taken < _CHUNK:
                 break
         if at:
