@@ -39,6 +39,7 @@ rtp_ports {rtp[0]}-{rtp[1]}
 rtcp_mux no
 jitter_buffer_delay 1-5
 rtp_stats yes
+statmode_default off
 net_interface {address}
 module_path /usr/lib/baresip/modules
 module g711.so
@@ -193,7 +194,7 @@ class Baresip:
     def stop(self):
         if self._control:
             self._control.close()
-        self.process.stop()
+        self.process.stop(patience_s=0.5)       # it would wait for the answer to its BYE, from a door that may be gone
         addresses.give_back(self.address)
 
     def __enter__(self):

@@ -18,7 +18,6 @@ from tools.virtual_board import VirtualBoard
 from . import addresses
 from .process import RigError
 
-PROMPT = "door>>> "
 HEAP = "96wK"
 _SHOW_LOGS = "pytest" in sys.modules        # which shows it only with a test that fails
 
@@ -155,6 +154,14 @@ class Door:
 
     def wait_no_call(self, timeout_s=10):
         return self.wait_status("No call.", timeout_s=timeout_s)
+
+    def wait_sound(self, timeout_s=10):
+        """Until it plays what the peer sends: whoever presses keys before that may not be heard."""
+        end = time.monotonic() + timeout_s
+        while not re.search(r"received [1-9]", self.status()):
+            if time.monotonic() > end:
+                raise RigError("the door receives no sound:\n" + self.said()[-3000:])
+            time.sleep(0.05)
 
     def settle(self):
         """The call is over, or is now: a test that failed leaves none to the next one."""
