@@ -508,7 +508,7 @@ class Runner:
         if not flag:
             return self.put_in(b"\x03") == 1
         now = time.monotonic()
-        if now - self.interrupted_at < 0.05:  # the port exits on a second one before it has seen the first
+        if now - self.interrupted_at < 0.05:  # the port exits on a second one before it has taken the first
             return True
         if not self.catches_interrupt():
             return False
@@ -537,6 +537,7 @@ class Runner:
                     self.selector.unregister(self.line.master)
                     os.close(self.line.master)
                 return
+            self.interrupted_at = 0.0  # it has been taken, or why would it speak
             self.watch_mode(data)
             if self.swallow is not None:
                 self.swallow += data
