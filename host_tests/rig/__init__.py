@@ -12,7 +12,8 @@ Nothing here needs pytest. `missing()` says in words what is not installed.
 """
 import shutil
 
-DEBIAN = {"kamailio": "kamailio", "baresip": "baresip", "sipp": "sip-tester", "espeak-ng": "espeak-ng"}
+DEBIAN = {"kamailio": "kamailio", "baresip": "baresip", "sipp": "sip-tester", "espeak-ng": "espeak-ng",
+          "valgrind": "valgrind"}
 WHEELS = ("numpy", "scipy", "soundfile", "pesq")
 
 

@@ -176,6 +176,15 @@ class Wire:
         _, payload_type, sequence, stamp, ssrc = struct.unpack("!BBHII", data[:12])
         return payload_type & 0x7F, sequence, stamp, ssrc, data[12:], where
 
+    def drain_rtp(self):
+        """Forget the packets of an earlier call."""
+        self.rtp.settimeout(0.05)
+        try:
+            while True:
+                self.rtp.recv(2048)
+        except socket.timeout:
+            pass
+
     def close(self):
         self.socket.close()
         self.rtp.close()

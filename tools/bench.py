@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Figures of the intercom, measured: one flat JSON object, printed and written to build/bench.json.
+
+    bench.py                    everything, some minutes
+    bench.py times heap         only these groups: parse, sound, times, speech, heap, size; printed, not written
+
+Times and PESQ come from the firmware on the virtual board, on loopback, in a heap of 96wK; instructions, bytes and the
+smallest heaps repeat on any computer, microseconds and milliseconds are this one's.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from host_tests import rig  # noqa: E402
+from host_tests.rig.door import Door  # noqa: E402
+from host_tests.rig.kamailio import Kamailio  # noqa: E402
+from host_tests.rig.process import RigError  # noqa: E402
+from host_tests.rig.wire import Wire  # noqa: E402
+from tools import build  # noqa: E402
+from tools.virtual_board import BoardError  # noqa: E402
+
+WANTED = {  # what the figures are held against
+    "parse_invite_ratio_aiosipua": (">=", 3),
+    "parse_invite_ratio_sippy": (">=", 2),
+    "g711_encode_ratio_audioop": (">=", 0.8),
+    "tick_allocated_bytes": ("<=", 0),
+    "invite_to_180_ms": ("<=", 10),
+    "button_to_invite_ms": ("<=", 60),
+    "heap_min_kib_w": ("<=", 96),
+}
+_REPEATS = 20
+
+
+def say(words):
+    print("bench: " + words, file=sys.stderr, flush=True)
+
+
+def parse_figures(folder):
+    """The parser beside others (tools/bench_parse.py)."""
+    from tools import bench_parse
+
+    return bench_parse.figures()
+
+
+def sound_figures(folder):
+    """G.711 and a tick of a call (tools/bench_media.py)."""
+    from tools import bench_media
+
+    return bench_media.figures()
+
+
+def _ms(seconds):
+    return round(statistics.median(seconds) * 1000, 2)
+
+
+def time_figures(folder):
+    """How long a caller, a called phone and a visitor wait for this computer's door."""
+    rung, first_sound, pressed = [], [], []
+    with Door(folder / "rings", {"call.incoming": "ring"}) as door, Wire((door.address, 5060)) as wire:
+        for _ in range(_REPEATS):
+            wire.fresh_call()
+            invite = wire.request("INVITE", body=wire.offer())
+            branch = wire.branch
+            at = time.monotonic()
+            wire.send(invite)
+            wire.expect(180)
+            rung.append(time.monotonic() - at)
+            wire.send(wire.request("CANCEL", branch=branch))
+            refusal = wire.expect(487)
+            wire.send(wire.request("ACK", branch=branch, to_tag=refusal.to_tag))
+    with Door(folder / "answers") as door, Wire((door.address, 5060)) as wire:
+        for _ in range(_REPEATS):
+            wire.fresh_call()
+            wire.drain_rtp()
+            wire.send(wire.request("INVITE", body=wire.offer()))
+            ok = wire.expect(200)
+            at = time.monotonic()
+            wire.ack(ok)
+            wire.receive_rtp()
+            first_sound.append(time.monotonic() - at)
+            wire.bye(ok)
+            door.wait_no_call()
+    with Wire(("127.0.0.1", 5060)) as wire:
+        with Door(folder / "calls", {"button.1.target": wire.uri}) as door:
+            wire.target = (door.address, 5060)
+            for _ in range(_REPEATS):
+                at = door.press()
+                invite = wire.expect("INVITE")
+                pressed.append(time.monotonic() - at)
+                wire.send(wire.answer(invite, 486, "Busy Here", to_tag="bench"))
+                wire.expect("ACK")
+                door.wait_no_call()
+                time.sleep(0.15)        # the finger leaves the button
+    return {
+        "invite_to_180_ms": _ms(rung),
+        "invite_to_180_worst_ms": round(max(rung) * 1000, 2),
+        "answer_to_first_rtp_ms": _ms(first_sound),
+        "button_to_invite_ms": _ms(pressed),
+        "button_to_invite_worst_ms": round(max(pressed) * 1000, 2),
+    }
+
+
+def speech_figures(folder):
+    """PESQ narrowband of speech through a call with baresip, each way, beside one bare pass through G.711 u-law."""
+    from host_tests.rig import speech
+    from host_tests.rig.baresip import Baresip
+
+    with Door(folder / "speaks", mic=speech.wav("visitor", 16000)) as door:
+        with Baresip(folder / "phone", speech.wav("phone", 8000)) as phone:
+            phone.dial(door.uri)
+            phone.wait("CALL_ESTABLISHED")
+            time.sleep(max(speech.seconds("visitor"), speech.seconds("phone")) + 0.5)
+            phone.hangup()
+            door.wait_no_call()
+            door.stop()
+            to_door, from_door = speech.load(door.speaker), speech.load(phone.heard())
+    # Each way beside a bare pass of the same speech: the voices differ, so the lower ceiling is the reference.
+    return {
+        "pesq_to_door": round(speech.score("phone", to_door), 3),
+        "pesq_from_door": round(speech.score("visitor", from_door), 3),
+        "pesq_g711_reference": round(speech.reference_score("phone"), 3),
+        "pesq_g711_reference_from_door": round(speech.reference_score("visitor"), 3),
+    }
+
+
+def _used(door):
+    """Bytes of heap in use, garbage collected first."""
+    door.console("import gc")
+    return int(door.console("gc.collect() or gc.mem_alloc()").split("\n")[0])
+
+
+def _account(kamailio):
+    return {"sip.server": kamailio.server, "sip.user": "door", "sip.password": "open sesame", "door.code": "2580"}
+
+
+def _talk(wire, packets):
+    """A call from `wire` with so many packets each way -> its 200, the call still up."""
+    ok = wire.call()
+    for n in range(packets):
+        wire.send_rtp(ok.media, n)
+        wire.receive_rtp()
+    return ok
+
+
+def _holds(folder, kamailio, heap):
+    """Does it run, register and hold a call, twice, in this heap?"""
+    kamailio.forget_contacts()
+    try:
+        with Door(folder, _account(kamailio), heap=heap, wait=False) as door:
+            if "MemoryError" in door.expect("Registered at", "MemoryError"):
+                return False
+            with Wire((door.address, 5060)) as wire:
+                for _ in range(2):
+                    ok = _talk(wire, 100)
+                    if "In a call with" not in door.status() or wire.bye(ok).status != 200:
+                        return False
+                    door.wait_no_call(3)
+            return "MemoryError" not in door.said() and "Traceback" not in door.said()
+    except (RigError, BoardError, OSError):
+        return False
+
+
+def _smallest(folder, kamailio, low, high, suffix):
+    """The smallest heap in KiB, by halves between one that is too small and one that does; tried again to be sure."""
+    while not _holds(folder, kamailio, "%d%s" % (high, suffix)):
+        say("  %d%s is too small" % (high, suffix))
+        low, high = high, high + 32
+        if high > 1024:
+            raise RigError("it does not run, register and hold a call in any heap up to 1 MiB")
+    while high - low > 1:
+        middle = (low + high) // 2
+        does = _holds(folder, kamailio, "%d%s" % (middle, suffix))
+        say("  %d%s %s" % (middle, suffix, "does" if does else "is too small"))
+        if does:
+            high = middle
+        else:
+            low = middle
+    while not all(_holds(folder, kamailio, "%d%s" % (high, suffix)) for _ in range(2)):
+        high += 1
+        say("  not each time: %d%s" % (high, suffix))
+    return high
+
+
+def heap_figures(folder):
+    """What of the heap is in use, and the smallest that does."""
+    with Kamailio(folder / "kamailio", {"door": "open sesame"}) as kamailio:
+        found = {}
+        with Door(folder / "uses", _account(kamailio)) as door, Wire((door.address, 5060)) as wire:
+            door.expect("Registered at")
+            found["heap_idle_bytes"] = _used(door)
+            ok = _talk(wire, 50)
+            found["heap_in_call_bytes"] = _used(door)
+            wire.bye(ok)
+        found["heap_min_kib_w"] = _smallest(folder / "least", kamailio, 48, 96, "wK")
+        found["heap_min_kib"] = _smallest(folder / "least", kamailio, 96, 192, "K")
+    return found
+
+
+def size_figures(folder):
+    """Bytes of the code as it is copied to an ESP32 or S3."""
+    build.build(["xtensawin"], say=lambda words: None)
+    return {"mpy_bytes_xtensawin": sum(path.stat().st_size for path in (build.BUILD / "xtensawin").rglob("*.mpy"))}
+
+
+GROUPS = {
+    "size": size_figures,
+    "parse": parse_figures,
+    "sound": sound_figures,
+    "times": time_figures,
+    "speech": speech_figures,
+    "heap": heap_figures,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measure the intercom; figures as JSON.")
+    parser.add_argument("groups", nargs="*", metavar="group", help=" ".join(GROUPS) + " (all)")
+    options = parser.parse_args()
+    for name in options.groups:
+        if name not in GROUPS:
+            parser.error("there is no group '%s', only %s" % (name, ", ".join(GROUPS)))
+    lacks = rig.missing("kamailio", "baresip", "espeak-ng", "valgrind", wheels=rig.WHEELS)
+    if lacks:
+        sys.exit("bench: this first: " + lacks)
+    figures, failed = {}, []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for name in options.groups or GROUPS:
+            say(name + ": " + GROUPS[name].__doc__.split("\n")[0])
+            began = time.monotonic()
+            try:
+                found = GROUPS[name](Path(folder) / name)
+            except Exception as error:
+                failed.append(name)
+                say("%s FAILED: %s: %s" % (name, type(error).__name__, error))
+                continue
+            for key, value in found.items():
+                how, limit = WANTED.get(key, ("", 0))
+                met = not how or (value <= limit if how == "<=" else value >= limit)
+                say("  %s = %s%s" % (key, value, "" if met else "   WANTED %s %g" % (how, limit)))
+            say("  (%.0f s)" % (time.monotonic() - began))
+            figures.update(found)
+    text = json.dumps(figures, indent=1)
+    print(text)
+    if failed:
+        sys.exit("bench: not measured, so nothing was written: " + ", ".join(failed))
+    if not options.groups:
+        (ROOT / "build").mkdir(exist_ok=True)
+        (ROOT / "build" / "bench.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
