@@ -14,6 +14,7 @@ from tools.boards import BoardError
 from tools.virtual_board import VirtualBoard
 
 ADDRESS = "127.0.45.1"
+CONFIG = b'{"sip.user": "front"}'
 # The virtual board runs what this computer's MicroPython runs.
 ARCH = build.host_arch()
 pytestmark = pytest.mark.skipif(ARCH == "bytecode", reason="the board has code for a chip, and this MicroPython none")
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.skipif(ARCH == "bytecode", reason="the board has code f
 
 @pytest.fixture
 def virtual_board(tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "config.json").write_bytes(CONFIG)
     board = VirtualBoard(tmp_path / "state", ADDRESS, heap="4M")
     board.start()
     yield board
@@ -63,9 +66,7 @@ def count(words):
 
 
 def test_the_whole_intercom_comes_to_a_running_door_and_starts(virtual_board):
-    virtual_board.repl('door.set("net.hostname", "front")')
     state = virtual_board.state
-    config = (state / "config.json").read_bytes()
     (state / "wiring.py").unlink()
     (state / "mine.txt").write_text("a person's own")
     command = [sys.executable, "tools/deploy.py", "--board", "ESP32_DEVKIT", "--port", virtual_board.serial,
@@ -79,8 +80,9 @@ def test_the_whole_intercom_comes_to_a_running_door_and_starts(virtual_board):
     for path in (build.BUILD / ARCH).rglob("*.*py"):
         assert (state / path.relative_to(build.BUILD / ARCH)).read_bytes() == path.read_bytes()
     assert (state / "wiring.py").read_text() == boards.load("ESP32_DEVKIT").path.read_text()
-    assert (state / "config.json").read_bytes() == config
+    assert (state / "config.json").read_bytes() == CONFIG
     assert (state / "mine.txt").exists()
+    virtual_board.expect(b"door>>> ")
     # It is the copied code that runs, with the board's own wiring.
     assert "ESP32 DevKit" in virtual_board.repl("door.status()")
     assert virtual_board.repl('import sip.agent; print(sip.agent.__file__)') in ("sip/agent.mpy", "sip/agent.py")
@@ -103,6 +105,7 @@ def test_only_what_changed_is_copied_and_what_is_no_longer_part_goes(virtual_boa
     assert count(words) == (2, 3) and "removing old/sub/c.py" in words
     flash = on(virtual_board)
     listed = flash.pop("deployed.txt")
+    assert flash.pop("config.json").encode() == CONFIG
     assert sorted(line.split(" ")[1] for line in listed.splitlines()) == [
         "main.py", "sip/a.py", "sip/b.py", "sip/d.py", "wiring.py"]
     assert sorted(flash) == ["main.py", "sip/a.py", "sip/b.py", "sip/d.py", "sip/mine.py", "wiring.py"]
@@ -132,6 +135,7 @@ def test_a_deployment_cut_short_is_completed_by_the_next(virtual_board, board, t
     deploy.deploy(board, virtual_board.serial, ARCH)
     flash = on(virtual_board)
     flash.pop("deployed.txt")
+    flash.pop("config.json")
     assert flash.pop("wiring.py") == board.path.read_text()
     assert flash == {"main.py": "print('three')", "sip/a.py": "A = 3"}
 
@@ -151,7 +155,7 @@ def test_a_wiring_changed_on_the_board_is_kept_unless_asked(virtual_board, board
 def test_code_for_another_chip_is_not_copied_and_the_door_runs_on(virtual_board, board):
     with pytest.raises(BoardError, match="needs code for xtensawin, and the chip at this port runs x64"):
         deploy.deploy(board, virtual_board.serial)
-    virtual_board.wait_event("boot")
+    virtual_board.expect(b"door>>> ")
     assert "sipdoor" in virtual_board.repl("door.status()")
 
 
