@@ -428,7 +428,9 @@ class Agent:
             self._reply(request, source, 415, (b"Accept: application/sdp",))
             return False
         try:
-            body, _ = sdp.answer(sdp.parse(request.body), self.host, 9, 0, 0)
+            body, media = sdp.answer(sdp.parse(request.body), self.host, 9, 0, 0)
+            if body:
+                self.pack(media.host, media.port)
         except ValueError as error:
             self._reply(request, source, 400, reason=b"Bad SDP: " + str(error).encode())
             return False

@@ -252,7 +252,10 @@ class Call:
             return self.media is not None
         try:
             media = sdp.accept(sdp.parse(message.body), self._offered)
+            if media:
+                self.agent.pack(media.host, media.port)
         except ValueError:
+            # No SDP, or sound at a name: that is not looked up while somebody waits to be heard.
             media = None
         if media is None:
             return False
@@ -364,6 +367,10 @@ class Call:
         body, media = sdp.answer(self._offer, host, port, self._session, self._version)
         self._offer = None
         if body is not None:
+            try:
+                self.agent.pack(media.host, media.port)
+            except ValueError:
+                return None
             self.media = media
         return body
 

@@ -524,3 +524,20 @@ def test_what_cannot_be_read_is_answered_or_dropped_never_a_fault():
     phone.send(request(b"ACK", to=phone.last(200).get(3), call_id=b"rr", branch=b"z9hG4bKack"))
     calls[0].hangup()
     assert phone.methods() == [b"BYE"] and agent.faults == 0
+
+
+def test_sound_at_a_place_that_is_no_address_is_refused_before_it_rings():
+    world, agent, phone, calls = door(mode=answers)
+    bad = SDP.replace(b"IN IP4 192.0.2.2\r\nt=", b"IN IP4 phone.example\r\nt=")
+    phone.send(request(b"INVITE", body=bad))
+    assert phone.statuses() == [400] and b"phone.example" in phone.last(400).reason and not calls
+    world, agent, phone, call, log = calling()
+    phone.send(reply(phone.last(method=b"INVITE"), 200, body=bad))
+    assert phone.methods() == [b"INVITE", b"ACK", b"BYE"] and call.status == 488
+    world, agent, phone, calls = door(mode=answers)
+    phone.send(request(b"INVITE", body=SDP))
+    to = phone.last(200).get(3)
+    phone.send(request(b"ACK", to=to, branch=b"z9hG4bKack"))
+    phone.send(request(b"INVITE", 2, to=to, branch=b"z9hG4bKre", body=bad))
+    assert phone.statuses()[-1] == 488 and calls[0].state == "up" and calls[0].media.host == "192.0.2.2"
+    assert not agent.faults
