@@ -24,6 +24,8 @@ MORE = "door... "
 _HOLD_MS = const(20)  # a packet's time: who holds the loop longer is heard in the call
 _AHEAD = const(2048)  # bytes typed or pasted while a line runs
 _LINES = const(40)  # lines for people that wait to be printed
+_SPARE = const(1024)  # bytes kept to tell of a full heap
+_ENOUGH = const(8192)  # bytes that must be free in one piece after that
 _CHUNK = const(64)  # bytes written at once, and
 _CHUNK_MS = const(5)  # the time they take at 115200 baud
 
@@ -64,6 +66,8 @@ class Console:
         self._task = None  # the awaited line that runs
         self._held_ms = 0
         self._left = None
+        self._first = tuple(namespace)  # names that are not the person's own
+        self._spare = bytes(_SPARE)
 
     # --- For the door.
 
@@ -121,24 +125,31 @@ class Console:
         poller = select.poll()
         poller.register(stdin, select.POLLIN)
         while True:
-            await _readable(stdin)
-            while poller.poll(0):
-                data = stdin.read(1)
-                if not data:  # the far end is gone
-                    await asyncio.sleep_ms(200)
-                    break
-                if data == b"\x03" and self._task:
-                    self._task.cancel()
-                    self._ahead = bytearray()
-                elif len(self._ahead) < _AHEAD:
-                    self._ahead.extend(data)
-                else:
-                    self._lost += 1
-                if not self._task and len(self._ahead) >= _AHEAD // 2:
-                    break
-            self._wake.set()
-            while not self._task and len(self._ahead) >= _AHEAD // 2:
-                await asyncio.sleep_ms(10)  # pasted faster than it runs: the rest waits in the line's own buffer
+            try:
+                await _readable(stdin)
+                self._take(stdin, poller)
+                self._wake.set()
+                while not self._task and len(self._ahead) >= _AHEAD // 2:
+                    await asyncio.sleep_ms(10)  # pasted faster than it runs: the rest waits in the line's own buffer
+            except MemoryError:
+                gc.collect()
+                await asyncio.sleep_ms(100)
+
+    def _take(self, stdin, poller):
+        """What has been typed so far."""
+        while poller.poll(0):
+            data = stdin.read(1)
+            if not data:  # the far end is gone
+                return
+            if data == b"\x03" and self._task:
+                self._task.cancel()
+                self._ahead = bytearray()
+            elif len(self._ahead) < _AHEAD:
+                self._ahead.extend(data)
+            else:
+                self._lost += 1
+            if not self._task and len(self._ahead) >= _AHEAD // 2:
+                return
 
     async def _key(self, c):
         event = self._line.key(c)
@@ -219,13 +230,27 @@ class Console:
             self._line.write("KeyboardInterrupt\n")
         except BaseException as e:
             if isinstance(e, MemoryError):
-                gc.collect()
+                await self._make_room()
             await self._trace(e)
         if self._held_ms > _HOLD_MS:
             await self._write("(that line held the intercom for %d ms)\n" % self._held_ms)
         if self._lost:
             lost, self._lost = self._lost, 0
             await self._write("(%d characters typed meanwhile are lost)\n" % lost)
+
+    async def _make_room(self):
+        """After a MemoryError. When what the person made fills the heap, it is let go: the door comes first."""
+        self._spare = None
+        micropython.kbd_intr(-1)
+        gc.collect()
+        try:
+            bytearray(_ENOUGH)
+        except MemoryError:
+            for name in [n for n in self._names if n not in self._first]:
+                del self._names[name]
+            gc.collect()
+            await self._write("The memory was full: the names that were made here are gone.\n")
+        self._spare = bytes(_SPARE)
 
     def _begin(self, source):
         """Compiles and runs a line. One with `await` becomes `_task`, which runs on beside everything else."""
@@ -279,7 +304,7 @@ class Console:
         text = StringIO()
         sys.print_exception(error, text)
         for line in text.getvalue().rstrip().split("\n"):
-            if "door/console" not in line:
+            if "door/console" not in line and "door/python" not in line:
                 await self._write(line + "\n")
 
     async def _show(self, value):

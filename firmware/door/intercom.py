@@ -23,7 +23,6 @@ _WATCHDOG_MS = const(20000)
 _TONE_MS = const(4000)  # how long the visitor hears that nobody comes
 _SILENCE_MS = const(3000)
 _REPORTS = const(5)  # of one kind in a call
-_SETTLE_MS = const(1000)  # sip.server, sip.user and sip.password are set one after the other, and used once
 
 class Calling:
     """What door.call() gives: `await` it until the call is answered or has ended."""
@@ -101,7 +100,7 @@ class Door:
         """Checks, sets and saves one value; None makes it the default again. Mistake, in words, if it is wrong."""
         changed = self.config.set(key, value)
         text = "%s = %s." % (key, self.config.text(key))
-        return Lines(text + (self._apply(key) if changed else " It was so before."))
+        return Lines(text + (lend("setup").apply(self, key) if changed else " It was so before."))
 
     def call(self, target=None):
         """Calls a target, "101" or "sip:101@192.0.2.10", or the button's. Mistake, in words, if that cannot be."""
@@ -111,7 +110,7 @@ class Door:
         if not target:
             raise Mistake('the button has nobody to call: door.set("button.1.target", "sip:101@192.0.2.10")')
         if self._agent is None:
-            raise Mistake("there is no network yet: %s" % self._network_words())
+            raise Mistake("not ready for a call yet; the network: %s" % lend("words").network_words(self))
         port = self._start_sound()
         try:
             call = self._agent.call(target, self._agent.host, port, self._on_event)
@@ -244,7 +243,7 @@ class Door:
         while True:
             self._renew = 0
             if self._wiring.NETWORK == "wifi" and not self.config.get("wifi.ssid"):
-                self._tell(self._network_words())
+                self._tell(lend("words").network_words(self))
                 while not self._renew:
                     await asyncio.sleep_ms(200)
                 continue
@@ -261,66 +260,17 @@ class Door:
             agent = self._agent
             moved = agent is None or agent.port != self.config.get("sip.port")
             if moved and self._call is None:
-                await self._start_agent(host)
+                await lend("setup").start_agent(self, host)
             elif agent and agent.host != host and host:
                 self.say("The address is now %s." % host)
                 agent.host = host
-                self._register()
+                lend("setup").register(self)
             if self._renew and ticks_diff(ticks_ms(), self._renew_at) >= 0:
                 if self._renew > 1:
                     return
                 self._renew = 0
-                self._register()
+                lend("setup").register(self)
             await asyncio.sleep_ms(200)
-
-    async def _start_agent(self, host):
-        from board.net import pack, unpack
-        from sip.agent import Agent
-
-        old, self._agent = self._agent, None
-        if old:
-            self._registration = None
-            await old.stop()
-        get = self.config.get
-        agent = Agent(host, get("sip.port"), pack, unpack, get("sip.user"), get("sip.display"), self._on_call, self._admit)
-        try:
-            await agent.start()
-        except OSError as e:
-            self._trouble = "UDP port %d of %s cannot be used (%s)" % (agent.port, host, e)
-            self._tell(self._trouble)
-            await asyncio.sleep_ms(2000)
-            return
-        self._agent = agent
-        self.say("Listening for calls at sip:%s@%s:%d." % (get("sip.user"), host, agent.port))
-        self._register()
-        gc.collect()
-
-    def _register(self):
-        """Begins a registration with what is configured now, in place of the one there was."""
-        agent = self._agent
-        get = self.config.get
-        self._trouble = ""
-        old, self._registration = self._registration, None
-        if old:
-            old.stop()
-        if agent is None:
-            return
-        agent.user = get("sip.user")
-        agent.display = get("sip.display")
-        server = get("sip.server")
-        if not server:
-            agent.registration = None
-            return
-        try:
-            registration = agent.register(
-                server, get("sip.user"), get("sip.password"), get("sip.auth_user"), get("sip.expires_s"), get("sip.display")
-            )
-        except ValueError as e:
-            self._trouble = "Not registered: %s; write sip.server as an address like 192.0.2.10." % e
-            self.say(self._trouble)
-            return
-        registration.changed = self._on_registration
-        self._registration = registration
 
     def _on_registration(self, registration):
         if registration is self._registration:
@@ -332,29 +282,6 @@ class Door:
         if key != self._said:
             self._said = key
             self.say(words)
-
-    def _network_words(self):
-        if self._wiring.NETWORK == "wifi" and not self.config.get("wifi.ssid"):
-            return 'No Wi-Fi is set: door.set("wifi.ssid", "..."), then door.set("wifi.password", "...").'
-        return self._network.words() if self._network else "The network is being started."
-
-    def _apply(self, key):
-        """Puts a changed value in force. -> words on when."""
-        if key == "sip.port" and self._call is not None:
-            return " It takes effect when the call has ended."
-        if key == "net.hostname":
-            return " It takes effect at the next start."
-        if key.startswith(("sip.", "wifi.")):
-            self._renew = max(self._renew, 2 if key[0] == "w" else 1)
-            self._renew_at = ticks_add(ticks_ms(), _SETTLE_MS)
-            return " Connecting again." if key[0] == "w" else " In effect in a second."
-        if key.startswith("audio."):
-            self._levels()
-        if key.startswith("rtp."):
-            return " It takes effect at the next call."
-        if key == "door.code" and not self.config.get(key):
-            return " Calls cannot open the door now."
-        return " In effect now."
 
     # --- Twenty milliseconds of everything that is not sound.
 
@@ -542,18 +469,12 @@ class Door:
         if self._stream is None:
             raise Mistake("the sound is not ready yet: try again in a moment")
         get = self.config.get
-        self._levels()
         try:
             self._port = self._stream.open(self._agent.host, get("rtp.first_port"), get("rtp.last_port"))
         except OSError as e:
             raise Mistake("%s; see door.show('rtp')" % e)
         self._sound = asyncio.create_task(self._play())
         return self._port
-
-    def _levels(self):
-        if self._stream:
-            self._stream.gain_db(self.config.get("audio.gain_db"))
-            self._stream.volume_db(self.config.get("audio.volume_db"))
 
     async def _play(self):
         for _ in range(3):

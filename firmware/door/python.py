@@ -47,7 +47,8 @@ def is_complete(text):
 
 def compiled(source, namespace):
     """-> (function of no arguments, whether its result is to be awaited) for a line or block. SyntaxError."""
-    if "await" in source:
+    waits = "await " in source or "async with" in source or "async for" in source
+    if waits:
         try:
             exec("async def _line():\n return (%s\n)" % source, namespace)
             return namespace.pop("_line"), True
@@ -58,7 +59,7 @@ def compiled(source, namespace):
             return eval("lambda:(%s\n)" % source, namespace), False
         except SyntaxError:
             pass
-    if ("await" in source or "async" in source) and not source.startswith(("async def", "def", "class", "@")):
+    if waits and not source.startswith(("async def", "def", "class", "@")):
         names = assigned(source)
         head = "async def _line():\n"
         if names:

@@ -3,6 +3,8 @@
 import gc
 from time import ticks_ms
 
+from board.system import reset_words
+
 from .intercom import VERSION
 
 # For help(door): a command, and what it does.
@@ -23,21 +25,22 @@ def status(door):
     """How the door is, in sentences, one after the other."""
     get = door.config.get
     yield "sipdoor %s on %s, up for %s; started by %s." % (
-        VERSION, door._wiring.NAME, _duration(door._up_s), door._reset_words())
-    yield door._network_words()
+        VERSION, door._wiring.NAME, _duration(door._up_s), reset_words())
+    yield network_words(door)
     agent = door._agent
     if door._trouble:
         yield door._trouble
     if agent:
-        for line in agent.words():
+        lines = agent.words()
+        for line in lines[1:] if door._trouble else lines:  # the first is about the registration
             yield line
     if door._call is None:
         yield "No call. " + (door._last if door._last else "None since the start.")
     target = get("button.1.target")
     yield "The button calls %s." % target if target else (
         'The button has nobody to call: door.set("button.1.target", "sip:101@192.0.2.10").')
-    if door._stream:
-        yield door._stream.status()
+    if door._call is not None and door._stream:
+        yield "Sound: %s." % door._stream.status()
     locked_s = door._keypad.locked_s(ticks_ms())
     if door._relay.is_on:
         yield "The door is open."
@@ -52,6 +55,12 @@ def status(door):
     if door._faults or (agent and agent.faults):
         yield "%d faults were caught; each is a bug to report, with what was printed." % (
             door._faults + (agent.faults if agent else 0))
+
+
+def network_words(door):
+    if door._wiring.NETWORK == "wifi" and not door.config.get("wifi.ssid"):
+        return 'No Wi-Fi is set: door.set("wifi.ssid", "..."), then door.set("wifi.password", "...").'
+    return door._network.words() if door._network else "The network is being started."
 
 
 def _duration(s):
