@@ -23,6 +23,7 @@ MORE = "door... "
 
 _HOLD_MS = const(20)  # a packet's time: who holds the loop longer is heard in the call
 _AHEAD = const(2048)  # bytes typed or pasted while a line runs
+_LEAVING = (b"\x01", b"\x03", b"\x04")  # Ctrl-A, Ctrl-C, Ctrl-D
 _LINES = const(40)  # lines for people that wait to be printed
 _SPARE = const(1024)  # bytes kept to tell of a full heap
 _ENOUGH = const(8192)  # bytes that must be free in one piece after that
@@ -129,8 +130,10 @@ class Console:
                 await _readable(stdin)
                 self._take(stdin, poller)
                 self._wake.set()
-                while not self._task and len(self._ahead) >= _AHEAD // 2:
-                    await asyncio.sleep_ms(10)  # pasted faster than it runs: the rest waits in the line's own buffer
+                # What is pasted faster than it runs waits in the serial line's own buffer; and so does what follows a
+                # key that may leave, for it is then meant for the plain REPL.
+                while not self._task and (len(self._ahead) >= _AHEAD // 2 or self._ahead[-1:] in _LEAVING):
+                    await asyncio.sleep_ms(5)
             except MemoryError:
                 gc.collect()
                 await asyncio.sleep_ms(100)
@@ -148,7 +151,7 @@ class Console:
                 self._ahead.extend(data)
             else:
                 self._lost += 1
-            if not self._task and len(self._ahead) >= _AHEAD // 2:
+            if not self._task and (len(self._ahead) >= _AHEAD // 2 or data in _LEAVING):
                 return
 
     async def _key(self, c):
