@@ -339,7 +339,10 @@ class Runner:
     # The chip: power, resets.
 
     def boot(self, cause, raw=False):
-        self.wiring = read_wiring(self.state)
+        try:
+            self.wiring = read_wiring(self.state)
+        except BoardError as e:  # somebody has just copied it there, and the firmware will say so too
+            print("virtual board %s: %s; the world outside stays as it was" % (self.options.address, e), file=sys.stderr)
         self.open_microphone()
         self.names = pin_names(self.wiring)
         self.line = _Pty()
@@ -533,9 +536,11 @@ class Runner:
             try:
                 data = os.read(self.line.master, 4096)
             except OSError as e:
-                if e.errno == errno.EIO:  # the far side has closed: it ends
-                    self.selector.unregister(self.line.master)
-                    os.close(self.line.master)
+                if e.errno != errno.EIO:
+                    return
+                data = b""
+            if not data:  # the far side has closed: it ends
+                self.forget(self.line.master)
                 return
             self.interrupted_at = 0.0  # it has been taken, or why would it speak
             self.watch_mode(data)
@@ -803,6 +808,7 @@ class VirtualBoard:
 
     def __init__(self, state, address="127.0.0.10", mic="silence", speaker="none", heap="96wK", serial=None,
                  micropython=None, set=None, mic_loop=False, mic_level_db=0, wrap=None, extra=()):
+        # wrap: a command the interpreter runs under, like "valgrind ..."; extra: more words for the command line
         self.state, self.address = Path(state), address
         self.command = [sys.executable, str(Path(__file__).resolve()), "--state", str(state), "--address", address,
                         "--mic", str(mic), "--speaker", str(speaker), "--heap", heap or "", "--mic-level-db",
