@@ -10,7 +10,7 @@ MICROPYTHON ?=
 BOARD ?=
 PORT ?=
 FIRMWARE ?=
-STATE ?= build/door
+STATE ?= door
 ARGS ?=
 
 export MICROPYTHON
@@ -47,7 +47,7 @@ flash: $(VENV)/stamp ## MicroPython onto a board (BOARD=name PORT=/dev/... FIRMW
 deploy: build ## the intercom onto a board that has MicroPython (BOARD=name PORT=/dev/...)
 	@$(BIN)/python tools/deploy.py --board '$(BOARD)' --port '$(PORT)' $(ARGS)
 
-clean: ## remove build/ and .venv (not a door's STATE outside of build/)
+clean: ## remove build/ and .venv, not what a door keeps in its STATE
 	rm -rf build $(VENV) .pytest_cache .hypothesis
 
 # One stamp for each set of packages; made again when its list changes.
