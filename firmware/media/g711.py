@@ -110,27 +110,31 @@ def encoder(payload_type):
 @micropython.viper
 def encode_ulaw(samples: ptr16, codes: ptr8, table: ptr8, n: int):
     """n (even) 16-bit samples to n mu-law bytes."""
-    while n > 0:
+    while n:
         x = samples[0]
-        if x < 32768:
-            if x < 1916:
-                codes[0] = table[(x + 4228) >> 3]
+        if x >> 15:
+            if x >> 11 == 31:
+                codes[0] = table[(x - 57344) >> 3]
             else:
-                codes[0] = table[(x + 132) >> 7]
-        elif x < 63488:
-            codes[0] = table[(x + 504) >> 7]
+                codes[0] = table[(x + 504) >> 7]
         else:
-            codes[0] = table[(x - 57344) >> 3]
+            x += 132
+            if x >> 11:
+                codes[0] = table[x >> 7]
+            else:
+                codes[0] = table[(x + 4096) >> 3]
         x = samples[1]
-        if x < 32768:
-            if x < 1916:
-                codes[1] = table[(x + 4228) >> 3]
+        if x >> 15:
+            if x >> 11 == 31:
+                codes[1] = table[(x - 57344) >> 3]
             else:
-                codes[1] = table[(x + 132) >> 7]
-        elif x < 63488:
-            codes[1] = table[(x + 504) >> 7]
+                codes[1] = table[(x + 504) >> 7]
         else:
-            codes[1] = table[(x - 57344) >> 3]
+            x += 132
+            if x >> 11:
+                codes[1] = table[x >> 7]
+            else:
+                codes[1] = table[(x + 4096) >> 3]
         samples = ptr16(uint(samples) + 4)
         codes = ptr8(uint(codes) + 2)
         n -= 2
@@ -139,17 +143,17 @@ def encode_ulaw(samples: ptr16, codes: ptr8, table: ptr8, n: int):
 @micropython.viper
 def encode_alaw(samples: ptr16, codes: ptr8, table: ptr8, n: int):
     """n (even) 16-bit samples to n A-law bytes."""
-    while n > 0:
+    while n:
         x = (samples[0] + 2048) & 0xFFFF
-        if x < 4096:
-            codes[0] = table[(x + 8192) >> 4]
-        else:
+        if x >> 12:
             codes[0] = table[x >> 7]
-        x = (samples[1] + 2048) & 0xFFFF
-        if x < 4096:
-            codes[1] = table[(x + 8192) >> 4]
         else:
+            codes[0] = table[(x + 8192) >> 4]
+        x = (samples[1] + 2048) & 0xFFFF
+        if x >> 12:
             codes[1] = table[x >> 7]
+        else:
+            codes[1] = table[(x + 8192) >> 4]
         samples = ptr16(uint(samples) + 4)
         codes = ptr8(uint(codes) + 2)
         n -= 2
@@ -157,12 +161,14 @@ def encode_alaw(samples: ptr16, codes: ptr8, table: ptr8, n: int):
 
 @micropython.viper
 def decode(codes: ptr8, at: int, samples: ptr32, to: int, table: ptr32, n: int):
-    """n (even) bytes, beginning with the at-th, to n 32-bit words, beginning with the to-th, by the table's law."""
+    """n (a multiple of 4) bytes from codes[at] on to n 32-bit words from samples[to] on, by the table's law."""
     codes = ptr8(uint(codes) + uint(at))
     samples = ptr32(uint(samples) + uint(to << 2))
-    while n > 0:
+    while n:
         samples[0] = table[codes[0]]
         samples[1] = table[codes[1]]
-        codes = ptr8(uint(codes) + 2)
-        samples = ptr32(uint(samples) + 8)
-        n -= 2
+        samples[2] = table[codes[2]]
+        samples[3] = table[codes[3]]
+        codes = ptr8(uint(codes) + 4)
+        samples = ptr32(uint(samples) + 16)
+        n -= 4

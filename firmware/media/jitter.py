@@ -124,13 +124,15 @@ class Jitter:
 
 
 @micropython.viper
-def fill(target: ptr8, at: int, n: int, value: int):
-    """target[at..at + n] = value"""
-    target = ptr8(uint(target) + uint(at))
-    while n > 0:
+def fill(target: ptr32, at: int, n: int, value: int):
+    """n bytes from target[at] on become value; both are multiples of 4."""
+    target = ptr32(uint(target) + uint(at))
+    value |= value << 8
+    value |= value << 16
+    while n:
         target[0] = value
-        target = ptr8(uint(target) + 1)
-        n -= 1
+        target = ptr32(uint(target) + 4)
+        n -= 4
 
 
 @micropython.viper
@@ -139,36 +141,47 @@ def store(ring: ptr8, have: ptr8, to: int, packet: ptr8, fields: ptr32):
     if to >= 2560:
         to -= 2560
     block = 0
-    room = 80
-    x = to
-    while x >= 80:
-        x -= 80
+    room = 80 - to
+    while room <= 0:
+        room += 80
         block += 1
-    room -= x
     packet = ptr8(uint(packet) + uint(fields[6]))
-    n = fields[7]
-    while n > 0:
-        ring[to] = packet[0]
-        packet = ptr8(uint(packet) + 1)
-        to += 1
-        n -= 1
-        room -= 1
-        if have[block] < 80:
-            have[block] = have[block] + 1
-        if room == 0:
-            room = 80
-            block += 1
-            if to == 2560:
-                to = 0
-                block = 0
+    n = int(fields[7])
+    while n:
+        # As much as goes into one block
+        if room > n:
+            room = n
+        n -= room
+        there = have[block] + room
+        have[block] = there if there < 80 else 80
+        target = ptr8(uint(ring) + uint(to))
+        to += room
+        while room > 3:
+            target[0] = packet[0]
+            target[1] = packet[1]
+            target[2] = packet[2]
+            target[3] = packet[3]
+            target = ptr8(uint(target) + 4)
+            packet = ptr8(uint(packet) + 4)
+            room -= 4
+        while room:
+            target[0] = packet[0]
+            target = ptr8(uint(target) + 1)
+            packet = ptr8(uint(packet) + 1)
+            room -= 1
+        room = 80
+        block += 1
+        if to == 2560:
+            to = 0
+            block = 0
 
 
 @micropython.viper
 def copy(target: ptr8, to: int, source: ptr8, at: int, n: int):
-    """n bytes from source[at..] to target[to..]"""
+    """n bytes from source[at] on to target[to] on."""
     target = ptr8(uint(target) + uint(to))
     source = ptr8(uint(source) + uint(at))
-    while n > 0:
+    while n:
         target[0] = source[0]
         target = ptr8(uint(target) + 1)
         source = ptr8(uint(source) + 1)

@@ -16,22 +16,24 @@ INTERPOLATE_HISTORY = const(23)  # words before the first new one, 8 kHz
 @micropython.viper
 def decimate(words: ptr32, samples: ptr16, n: int):
     """2 n words at 16 kHz, 16-bit range, with 46 older ones before them, to n 16-bit samples at 8 kHz."""
-    while n > 0:
-        x = (words[22] + words[24]) * 10397
-        x -= (words[20] + words[26]) * 3347
-        x += (words[18] + words[28]) * 1876
-        x -= (words[16] + words[30]) * 1208
-        x += (words[14] + words[32]) * 816
-        x -= (words[12] + words[34]) * 556
-        x += (words[10] + words[36]) * 375
-        x -= (words[8] + words[38]) * 246
-        x += (words[6] + words[40]) * 155
-        x -= (words[4] + words[42]) * 92
-        x += (words[2] + words[44]) * 49
-        x -= (words[0] + words[46]) * 27
-        x += (words[23] + 1) << 14
+    while n:
+        x = (
+            (words[22] + words[24]) * 10397
+            - (words[20] + words[26]) * 3347
+            + (words[18] + words[28]) * 1876
+            - (words[16] + words[30]) * 1208
+            + (words[14] + words[32]) * 816
+            - (words[12] + words[34]) * 556
+            + (words[10] + words[36]) * 375
+            - (words[8] + words[38]) * 246
+            + (words[6] + words[40]) * 155
+            - (words[4] + words[42]) * 92
+            + (words[2] + words[44]) * 49
+            - (words[0] + words[46]) * 27
+            + ((words[23] + 1) << 14)
+        )
         x = ((x >> 15) + 32768) & 0x1FFFF
-        if x > 65535:
+        if x >> 16:
             x = 65535 if x < 98304 else 0
         samples[0] = x ^ 32768
         words = ptr32(uint(words) + 8)
@@ -43,21 +45,23 @@ def decimate(words: ptr32, samples: ptr16, n: int):
 def interpolate(words: ptr32, samples: ptr16, at: int, n: int):
     """n words at 8 kHz, 16-bit range, with 23 older ones before them, to 2 n 16-bit samples at 16 kHz, samples[at..]."""
     samples = ptr16(uint(samples) + uint(at << 1))
-    while n > 0:
-        x = (words[11] + words[12]) * 10397
-        x -= (words[10] + words[13]) * 3347
-        x += (words[9] + words[14]) * 1876
-        x -= (words[8] + words[15]) * 1208
-        x += (words[7] + words[16]) * 816
-        x -= (words[6] + words[17]) * 556
-        x += (words[5] + words[18]) * 375
-        x -= (words[4] + words[19]) * 246
-        x += (words[3] + words[20]) * 155
-        x -= (words[2] + words[21]) * 92
-        x += (words[1] + words[22]) * 49
-        x -= (words[0] + words[23]) * 27
+    while n:
+        x = (
+            (words[11] + words[12]) * 10397
+            - (words[10] + words[13]) * 3347
+            + (words[9] + words[14]) * 1876
+            - (words[8] + words[15]) * 1208
+            + (words[7] + words[16]) * 816
+            - (words[6] + words[17]) * 556
+            + (words[5] + words[18]) * 375
+            - (words[4] + words[19]) * 246
+            + (words[3] + words[20]) * 155
+            - (words[2] + words[21]) * 92
+            + (words[1] + words[22]) * 49
+            - (words[0] + words[23]) * 27
+        )
         x = (((x + 8192) >> 14) + 32768) & 0x3FFFF
-        if x > 65535:
+        if x >> 16:
             x = 65535 if x < 163840 else 0
         samples[0] = x ^ 32768
         samples[1] = words[12]
@@ -79,7 +83,7 @@ def copy(samples: ptr16, to: int, source: ptr16, at: int, n: int):
         samples = ptr16(uint(samples) + 8)
         source = ptr16(uint(source) + 8)
         n -= 4
-    while n > 0:
+    while n:
         samples[0] = source[0]
         samples = ptr16(uint(samples) + 2)
         source = ptr16(uint(source) + 2)

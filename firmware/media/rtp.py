@@ -57,16 +57,23 @@ def end(packet: ptr8, at: int, n: int) -> int:
     A stream read of MicroPython goes on until its buffer is full or nothing waits, over datagrams too: short ones come
     joined. What tells them apart is a header of the same source with a sequence number near by (one in 2^44 by chance).
     """
+    source = ptr8(uint(packet) + uint(at + 8))
+    high = source[0]
     k = at + 12
-    high = packet[at + 8]
     while k <= n - 12:
-        if packet[k + 8] == high:
-            if packet[k] & 0xC0 == 0x80 and packet[k + 9] == packet[at + 9]:
-                if packet[k + 10] == packet[at + 10] and packet[k + 11] == packet[at + 11]:
-                    ahead = (packet[k + 2] << 8 | packet[k + 3]) - (packet[at + 2] << 8 | packet[at + 3])
-                    if (ahead + 32) & 0xFFFF < 64:
+        # Four places at a time: one of them may be where the SSRC of a next packet begins.
+        next = ptr8(uint(packet) + uint(k + 8))
+        k += 4
+        if next[0] == high or next[1] == high or next[2] == high or next[3] == high:
+            k -= 4
+            here = k + 4
+            while k < here and k <= n - 12:
+                next = ptr8(uint(packet) + uint(k))
+                if next[8] == high and next[9] == source[1] and next[10] == source[2] and next[11] == source[3]:
+                    ahead = (next[2] << 8 | next[3]) - (packet[at + 2] << 8 | packet[at + 3])
+                    if next[0] & 0xC0 == 0x80 and (ahead + 32) & 0xFFFF < 64:
                         return k
-        k += 1
+                k += 1
     return n
 
 

@@ -70,6 +70,7 @@ class Stream:
         self._narrow = array("i", bytes(4 * (resample.INTERPOLATE_HISTORY + _FRAME)))
         self._sample = array("i", bytes(4 * 256))
         self._wide = array("h", bytes(2 * _SPEAKER_SAMPLES))
+        self._whole = memoryview(self._wide)[:_WIDE]
         self._chunk = array("h", bytes(2 * _CHUNK))
         self._jitter = jitter.Jitter()
         self._source = rtp.Source()
@@ -78,7 +79,7 @@ class Stream:
         self._poll = select.poll()
         self._socket = None
         self._tone = None
-        self._gain = array("i", bytes(12))
+        self._gain = array("i", [gain.MIDDLE, 0, 0])
         self.gain_db(0)
         self._volume = 4096
         self.port = 0
@@ -582,9 +583,16 @@ class Stream:
         self._wide_level += _WIDE
 
     def _write(self):
-        # In small pieces: a piece of a buffer can not be named without allocating.
+        # One frame at once. What is left of it goes in small pieces: a piece of a buffer can not be named without
+        # allocating.
         wide = self._wide
         at = 0
+        if self._wide_level == _WIDE:
+            at = self._audio.write(self._whole) >> 1
+            self._wide_level -= at
+            self._ahead += at
+            if at == _WIDE:
+                return
         while self._wide_level >= _CHUNK:
             resample.copy(self._chunk, 0, wide, at, _CHUNK)
             taken = self._audio.write(self._chunk) >> 1

@@ -49,7 +49,7 @@ def sine(words: ptr32, at: int, n: int, phase: int, step: int, level: int, slide
     A parabola, bent once: third harmonic 60 dB down, no table.
     """
     words = ptr32(uint(words) + uint(at << 2))
-    while n > 0:
+    while n:
         x = phase & 32767
         x = x * (32768 - x) >> 13
         x = x * (25395 + (7373 * x >> 15)) >> 15

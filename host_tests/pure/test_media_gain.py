@@ -14,7 +14,7 @@ def _words(values):
 def _condition(raw, gain_db, mean=0):
     words = _words([7] * (len(raw) + 2))
     factor, shift = gain.microphone_gain(gain_db)
-    state = _words([mean, factor, shift])
+    state = _words([gain.MIDDLE + mean, factor, shift])
     gain.condition(_words(raw), words, 1, len(raw), state)
     assert words[0] == 7 and words[len(raw) + 1] == 7
     return list(words)[1:-1], state
@@ -44,7 +44,7 @@ def test_every_extreme_as_in_integers_without_bounds():
             words, state = _condition(raw, gain_db)
             expected, mean = _expected(raw, gain_db)
             assert words == expected
-            assert state[0] == mean and abs(mean) < 1 << 29
+            assert state[0] == gain.MIDDLE + mean and 0 <= state[0] <= 1 << 29
 
 
 def test_quiet_speech_keeps_its_low_bits():
@@ -62,7 +62,7 @@ def test_the_offset_goes():
     words, state = _condition(raw[:8000], 0)
     assert words[0] > 3000
     assert abs(words[-1]) <= 1
-    assert abs((state[0] >> 9) - (200000000 >> 12)) <= 1
+    assert abs((state[0] - gain.MIDDLE >> 9) - (200000000 >> 12)) <= 1
 
 
 def test_gain_in_db():
@@ -88,6 +88,7 @@ def test_move_and_clear():
         words = _words(range(40))
         gain.move(words, 2, 5, n)
         assert list(words) == [0, 1] + list(range(5, 5 + n)) + list(range(2 + n, 40))
+    for n in (0, 4, 8, 20):
+        words = _words(range(1, 41))
         gain.clear(words, 3, n)
-        assert list(words)[3 : 3 + n] == [0] * n
-        assert words[2] and words[3 + n]
+        assert list(words) == [1, 2, 3] + [0] * n + list(range(4 + n, 41))
