@@ -680,6 +680,19 @@ def test_ten_boards_side_by_side(tmp_path):
     assert not list(tmp_path.glob("tty*"))
 
 
+def test_a_test_that_is_killed_leaves_no_board_behind(tmp_path):
+    program = "import sys\nfrom tools.virtual_board import VirtualBoard\n" \
+        "b = VirtualBoard(sys.argv[1], address='127.0.40.32').start()\nprint(b.about['pid'], b.pid(), flush=True)\n" \
+        "sys.stdin.read()\n"
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "door")], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True, cwd=virtual_board.ROOT) as test:
+        pids = [int(n) for n in test.stdout.readline().split()]
+        test.kill()
+    assert len(pids) == 2
+    for pid in pids:
+        wait_gone(pid)
+
+
 def test_two_boards_do_not_share_a_state_folder(board):
     b = board("")
     with pytest.raises(BoardError, match="already runs"):

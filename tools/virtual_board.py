@@ -269,6 +269,13 @@ class Runner:
         signal.signal(signal.SIGCHLD, lambda *args: None)
         self.selector.register(self.wakeup, selectors.EVENT_READ, lambda: os.read(self.wakeup, 512))
 
+        if self.options.with_parent:
+            self.selector.register(0, selectors.EVENT_READ, self.orphaned)
+
+    def orphaned(self):
+        if not os.read(0, 64):  # who started us is gone, however that came
+            self.stopping = True
+
     def on_stop(self, number, frame):
         self.stopping = True
 
@@ -277,7 +284,10 @@ class Runner:
         if os.isatty(0):
             self.terminal_mode = termios.tcgetattr(0)
             tty.setraw(0)
-        self.selector.register(0, selectors.EVENT_READ, self.person_types)
+        try:
+            self.selector.register(0, selectors.EVENT_READ, self.person_types)
+        except PermissionError:  # no terminal and no pipe, but /dev/null: nobody types
+            pass
 
     def open_microphone(self):
         """Open or convert for this RATE_HZ; -> (fd, kind)."""
@@ -836,8 +846,8 @@ class VirtualBoard:
     def begin(self):
         """Only switch it on; `start()` then waits until it runs. For many at once."""
         self._errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=self._errors, text=True)
+        self.process = subprocess.Popen(self.command + ["--with-parent"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self._errors, text=True)
 
     def terminate(self):
         """Only switch it off; `stop()` then waits until all has ended. For many at once."""
@@ -855,6 +865,7 @@ class VirtualBoard:
             self.process.kill()
             self.process.wait()
             self.process.stdout.close()
+            self.process.stdin.close()
             self.process = None
             raise BoardError("the board did not start: " + self.errors())
         self.about = json.loads(line)
@@ -884,6 +895,7 @@ class VirtualBoard:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        self.process.stdin.close()
         self.process = None
         try:
             self._drain()
@@ -1056,6 +1068,7 @@ def main():
     parser.add_argument("--wrap", type=str.split, default=[], help="command to run the interpreter under, like valgrind")
     parser.add_argument("--set", action="append", help="key=value for config.json, before the start")
     parser.add_argument("--terminal", action="store_true", help="this terminal is the serial line; Ctrl-] ends")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
     parser.add_argument("order", nargs="*", help="for a board that runs already")
     options = parser.parse_args()
     try:
