@@ -71,7 +71,7 @@ class _Audio:
     rate_hz = 16000
 
     def __init__(self):
-        self.frames = 0
+        self.frames = self.lump = 0
 
     def start(self):
         pass
@@ -79,13 +79,17 @@ class _Audio:
     stop = start
 
     def read(self, buf):
-        if self.frames < 256:
-            return 0
-        self.frames -= 256
-        return 1024
+        if not self.lump:
+            if self.frames < 256:
+                return 0
+            self.frames -= 256
+            self.lump = 256
+        n = min(self.lump, len(buf))
+        self.lump -= n
+        return n * 4
 
     def write(self, buf):
-        return 160
+        return len(buf) * 2
 
 
 def _call():

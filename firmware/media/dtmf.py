@@ -1,7 +1,12 @@
 """Keys as telephone events (RFC 4733 2.3): each press is one digit, coming and going."""
 
+from collections import deque
 from micropython import const
-from .rtp import PAYLOAD_AT, PAYLOAD_BYTES, TIMESTAMP, timestamp_difference
+from .rtp import timestamp_difference
+
+_TIMESTAMP = const(3)  # of the fields of rtp.parse
+_PAYLOAD_AT = const(6)
+_PAYLOAD_BYTES = const(7)
 
 _QUEUE = const(16)  # digits waiting, each way
 _FRAMES_TONE = const(5)  # 100 ms
@@ -9,43 +14,12 @@ _FRAMES_PAUSE = const(4)
 _LONGEST = const(0xFFFF)  # an event longer than this goes on as a further segment (RFC 4733 2.5.1.3)
 
 
-class Digits:
-    """A queue of up to 16 codes, 0 to 15: 0 to 9, * is 10, # is 11, A to D are 12 to 15."""
-
-    def __init__(self):
-        self._codes = bytearray(_QUEUE)
-        self._at = 0
-        self._n = 0
-        self.dropped = 0
-
-    def put(self, code):
-        """True, or False when the queue is full (counted)."""
-        if self._n == _QUEUE:
-            self.dropped += 1
-            return False
-        self._codes[(self._at + self._n) % _QUEUE] = code
-        self._n += 1
-        return True
-
-    def get(self):
-        """The oldest, or -1."""
-        if not self._n:
-            return -1
-        code = self._codes[self._at]
-        self._at = (self._at + 1) % _QUEUE
-        self._n -= 1
-        return code
-
-    def clear(self):
-        self._n = 0
-
-
 class Receiver:
     """Telephone events in, digits out. What makes a new press is a new timestamp: the marker may be lost, the end may
     come three times or never, updates may be lost or come late."""
 
     def __init__(self):
-        self.digits = Digits()
+        self.digits = deque((), _QUEUE)  # codes 0 to 15: 0 to 9, * 10, # 11, A to D 12 to 15
         self.restart()
 
     def restart(self):
@@ -55,24 +29,27 @@ class Receiver:
         self._duration = 0
 
     def put(self, packet, fields):
-        """An event packet that `rtp.parse` took apart into `fields`. -> False if it is too short, or a code above 15."""
-        at = fields[PAYLOAD_AT]
-        if fields[PAYLOAD_BYTES] < 4 or packet[at] > 15:
+        """An event packet that `rtp.parse` took apart into `fields`. -> False if it is lost: too short,
+        a code above 15, or nobody fetched the ones before."""
+        at = fields[_PAYLOAD_AT]
+        if fields[_PAYLOAD_BYTES] < 4 or packet[at] > 15:
             return False
         duration = packet[at + 2] << 8 | packet[at + 3]
         if self._code >= 0:
-            ahead = timestamp_difference(fields[TIMESTAMP], self._timestamp)
+            ahead = timestamp_difference(fields[_TIMESTAMP], self._timestamp)
             if ahead < 0:
                 return True
             if ahead == 0 or ahead == _LONGEST == self._duration and packet[at] == self._code:
                 # The same press goes on. (A late update must not make the duration shorter.)
-                self._timestamp = fields[TIMESTAMP]
+                self._timestamp = fields[_TIMESTAMP]
                 self._duration = max(duration, 0 if ahead else self._duration)
                 return True
-        self._timestamp = fields[TIMESTAMP]
+        self._timestamp = fields[_TIMESTAMP]
         self._duration = duration
         self._code = packet[at]
-        self.digits.put(packet[at])
+        if len(self.digits) == _QUEUE:
+            return False
+        self.digits.append(packet[at])
         return True
 
 
@@ -80,7 +57,7 @@ class Sender:
     """Digits in, telephone events out: one payload a frame, 100 ms of tone, its end three times, then a pause of 80 ms."""
 
     def __init__(self):
-        self.digits = Digits()
+        self.digits = deque((), _QUEUE)  # codes 0 to 15: 0 to 9, * 10, # 11, A to D 12 to 15
         self.payload = bytearray(4)
         self._code = -1
         self._frame = 0
@@ -91,9 +68,9 @@ class Sender:
         With 1 to 3 `payload` is ready. All packets of an event bear the timestamp of its first.
         """
         if self._code < 0:
-            self._code = self.digits.get()
-            if self._code < 0:
+            if not self.digits:
                 return 0
+            self._code = self.digits.popleft()
             self._frame = 0
         self._frame += 1
         frame = self._frame

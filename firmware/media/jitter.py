@@ -6,12 +6,14 @@ no cases of their own. Nothing is allocated after the start.
 
 import micropython
 from micropython import const
-from .rtp import PAYLOAD_BYTES, TIMESTAMP, timestamp_difference
+from .rtp import timestamp_difference
 
-FRAME = const(160)  # samples taken at a time: 20 ms at 8 kHz
+_TIMESTAMP = const(3)  # of the fields of rtp.parse
+_PAYLOAD_BYTES = const(7)
+
+_FRAME = const(160)  # samples taken at a time: 20 ms at 8 kHz
 _BLOCK = const(80)  # what is known to be there is counted in blocks of 10 ms
-_FRAMES = const(16)
-_RING = const(2560)  # _FRAMES * FRAME: 320 ms
+_RING = const(2560)  # 320 ms
 _DELAY = const(320)  # samples between a packet's coming and its playing, when it comes on time
 _MOST = const(960)
 _JUMP = const(-8000)  # later than this is no longer late, it is another clock
@@ -40,7 +42,7 @@ class Jitter:
         fill(self._have, 0, _RING // _BLOCK, 0)
         self.active = False
         self._timestamp = 0  # of the frame to be taken next
-        self._at = 0  # where in the ring it begins, always a multiple of FRAME
+        self._at = 0  # where in the ring it begins, always a multiple of _FRAME
         self._ahead = 0  # samples from there to the end of the newest packet
         self._late_run = 0
         self._empty_run = 0
@@ -54,12 +56,12 @@ class Jitter:
 
     def put(self, packet, fields):
         """Store the payload of a packet that `rtp.parse` took apart into `fields`."""
-        offset = timestamp_difference(fields[TIMESTAMP], self._timestamp)
-        if not self.active or offset + fields[PAYLOAD_BYTES] > _RING - FRAME or offset < _JUMP:
+        offset = timestamp_difference(fields[_TIMESTAMP], self._timestamp)
+        if not self.active or offset + fields[_PAYLOAD_BYTES] > _RING - _FRAME or offset < _JUMP:
             # The first, or the clock jumped, or the buffer was not emptied: begin anew with this packet.
             self.reset()
             self.active = True
-            self._timestamp = (fields[TIMESTAMP] - _DELAY) & 0x3FFFFFFF
+            self._timestamp = (fields[_TIMESTAMP] - _DELAY) & 0x3FFFFFFF
             offset = _DELAY
         if offset < 0:
             self.late += 1
@@ -69,7 +71,7 @@ class Jitter:
             return
         self._late_run = 0
         store(self.ring, self._have, self._at + offset, packet, fields)
-        offset += fields[PAYLOAD_BYTES]
+        offset += fields[_PAYLOAD_BYTES]
         if offset > self._ahead:
             self._ahead = offset
 
@@ -77,26 +79,26 @@ class Jitter:
         # Play a frame later from now on. The ring keeps one frame behind the playing, which is what is free now.
         self._late_run = 0
         self.inserted += 1
-        self._timestamp = (self._timestamp - FRAME) & 0x3FFFFFFF
-        self._ahead += FRAME
-        self._at = (self._at or _RING) - FRAME
+        self._timestamp = (self._timestamp - _FRAME) & 0x3FFFFFFF
+        self._ahead += _FRAME
+        self._at = (self._at or _RING) - _FRAME
         self._wipe(self._at)
 
     def _wipe(self, at):
-        fill(self.ring, at, FRAME, self._silence)
+        fill(self.ring, at, _FRAME, self._silence)
         block = at // _BLOCK
         self._have[block] = self._have[block + 1] = 0
 
     def take(self):
-        """-> where in `ring` the next FRAME bytes begin, or -1: nothing there. They stay until the next take."""
+        """-> where in `ring` the next _FRAME bytes begin, or -1: nothing there. They stay until the next take."""
         if not self.active:
             return -1
         if self._ahead < self._least:
             self._least = self._ahead
         self._looked += 1
         if self._looked >= _LOOK:
-            while self._least > _DELAY + FRAME:
-                self._least -= FRAME
+            while self._least > _DELAY + _FRAME:
+                self._least -= _FRAME
                 self.dropped += 1
                 self._step()
             self._looked = 0
@@ -115,12 +117,12 @@ class Jitter:
         return -1
 
     def _step(self):
-        self._wipe((self._at or _RING) - FRAME)
-        self._at += FRAME
+        self._wipe((self._at or _RING) - _FRAME)
+        self._at += _FRAME
         if self._at == _RING:
             self._at = 0
-        self._timestamp = (self._timestamp + FRAME) & 0x3FFFFFFF
-        self._ahead -= FRAME
+        self._timestamp = (self._timestamp + _FRAME) & 0x3FFFFFFF
+        self._ahead -= _FRAME
 
 
 @micropython.viper

@@ -9,21 +9,13 @@ from micropython import const
 
 HEADER_BYTES = const(12)
 
-# Where `parse` puts what it found.
-PAYLOAD_TYPE = const(0)
-MARKER = const(1)
-SEQUENCE = const(2)
-TIMESTAMP = const(3)  # modulo 2^30
-SSRC_HIGH = const(4)
-SSRC_LOW = const(5)
-PAYLOAD_AT = const(6)
-PAYLOAD_BYTES = const(7)
-FIELDS = const(8)
-
+# What `parse` puts into `fields`, array("i") of eight. Who reads them has private constants for these places.
+#   0 payload type   1 marker   2 sequence   3 timestamp modulo 2^30   4, 5 SSRC, upper and lower half
+#   6 where the payload begins, from the start of the buffer   7 its bytes
 
 @micropython.viper
 def parse(packet: ptr8, first: int, end: int, fields: ptr32) -> int:
-    """Take apart the RTP packet in packet[first:end] into `fields`, array("i") of FIELDS words. -> 1, or 0 if it is none."""
+    """Take apart the RTP packet in packet[first:end] into `fields`. -> 1, or 0 if it is none."""
     packet = ptr8(uint(packet) + uint(first))
     n = end - first
     if n < 12 or packet[0] & 0xC0 != 0x80:
@@ -108,11 +100,6 @@ def timestamp_difference(a, b):
     return ((a - b + 0x20000000) & 0x3FFFFFFF) - 0x20000000
 
 
-NEW = const(1)
-DUPLICATE = const(0)
-RESTART = const(2)
-UNSURE = const(3)
-
 _MAX_DROPOUT = const(3000)
 _WINDOW = const(30)  # how many sequence numbers back a duplicate is known: bits of one small int
 
@@ -121,44 +108,39 @@ class Source:
     """One synchronization source: which of its packets were there already, and how many never came."""
 
     def __init__(self):
-        self.received = 0
-        self.lost = 0  # cumulative, of this source; one that comes late after all is taken back
-        self.highest = -1
-        self._seen = 0
-        self._bad = -1
+        self.restart()
 
     def restart(self):
-        self.highest = -1
-        self._bad = -1
-        self.lost = 0
         self.received = 0
+        self.lost = 0  # cumulative; one that comes late after all is taken back
+        self.highest = -1
+        self._seen = 0  # a bit for each of the last numbers
+        self._bad = -1
 
     def count(self, sequence):
-        """-> NEW, DUPLICATE, RESTART (the first, or the numbering jumped) or UNSURE (a jump that the next must prove)."""
+        """-> 1 for a packet to be used, 0 for a duplicate, -1 for a jump in the numbers that the next must prove."""
         ahead = (sequence - self.highest) & 0xFFFF
         if self.highest < 0:
-            ahead = -1
-        elif 0 < ahead < _MAX_DROPOUT:
-            self.lost += ahead - 1
-            self._seen = (self._seen << ahead & 0x3FFFFFFF | 1) if ahead < _WINDOW else 1
-            self.highest = sequence
-            self._bad = -1
-            self.received += 1
-            return NEW
+            ahead = 1
+            self._seen = 0
         elif ahead == 0 or ahead > 65536 - _WINDOW:
             bit = 1 << (65536 - ahead & 0xFFFF)
             if self._seen & bit:
-                return DUPLICATE
+                return 0
             self._seen |= bit
+            self.received += 1
             if self.lost:
                 self.lost -= 1
-            self.received += 1
-            return NEW
-        elif sequence != self._bad:
-            self._bad = (sequence + 1) & 0xFFFF
-            return UNSURE
+            return 1
+        elif ahead >= _MAX_DROPOUT:
+            if sequence != self._bad:
+                self._bad = (sequence + 1) & 0xFFFF
+                return -1
+            ahead = 1
+            self._seen = 0
+        self.lost += ahead - 1
+        self._seen = (self._seen << ahead & 0x3FFFFFFF | 1) if ahead < _WINDOW else 1
         self.highest = sequence
-        self._seen = 1
         self._bad = -1
         self.received += 1
-        return RESTART
+        return 1

@@ -20,11 +20,22 @@ from micropython import const
 
 from . import dtmf, g711, gain, jitter, resample, rtp, tones
 
+_PAYLOAD_TYPE = const(0)  # of the fields of rtp.parse
+_SEQUENCE = const(2)
+_TIMESTAMP = const(3)
+_SSRC_HIGH = const(4)
+_SSRC_LOW = const(5)
+_PAYLOAD_BYTES = const(7)
+_HEADER_BYTES = const(12)  # rtp.HEADER_BYTES
+_MIC_HISTORY = const(46)  # resample.DECIMATE_HISTORY
+_HISTORY = const(23)  # resample.INTERPOLATE_HISTORY
+
 _FRAME = const(160)  # 20 ms at 8 kHz
 _WIDE = const(320)  # the same at 16 kHz
-_DMA = const(256)  # frames I2S hands over at a time
+_DMA = const(256)  # frames the I2S hands over at a time
 
-_MIC_WORDS = const(1134)  # filter history and microphone samples waiting
+_MIC_WORDS = const(686)  # filter history, and 40 ms of the microphone waiting; what is more waits in the I2S
+_MIC_PIECE = const(128)  # frames fetched at a time
 _SPEAKER_SAMPLES = const(640)  # samples the I2S did not take yet
 _CHUNK = const(80)  # and how many it is given at a time
 _SETTLE = const(6)  # ticks before the speaker gets its first sample: until the I2S has once been round its DMA
@@ -57,25 +68,23 @@ class Stream:
         self._pack = pack
         self._unpack = unpack
         # From the microphone
-        self._raw = array("i", bytes(4 * _DMA))
+        self._raw = array("i", bytes(4 * _MIC_PIECE))
         self._mic = array("i", bytes(4 * _MIC_WORDS))
         self._pcm = array("h", bytes(2 * _FRAME))
         self._code = bytearray(g711.TABLE_BYTES)
-        self._packet = bytearray(rtp.HEADER_BYTES + _FRAME)
-        self._payload = memoryview(self._packet)[rtp.HEADER_BYTES :]
+        self._packet = bytearray(_HEADER_BYTES + _FRAME)
+        self._payload = memoryview(self._packet)[_HEADER_BYTES :]
         self._event = bytearray(_EVENT_BYTES)
         # To the speaker
         self._incoming = bytearray(_PACKET_BYTES)
-        self._fields = array("i", bytes(4 * rtp.FIELDS))
-        self._narrow = array("i", bytes(4 * (resample.INTERPOLATE_HISTORY + _FRAME)))
+        self._fields = array("i", bytes(32))
+        self._narrow = array("i", bytes(4 * (_HISTORY + _FRAME)))
         self._sample = array("i", bytes(4 * 256))
         self._wide = array("h", bytes(2 * _SPEAKER_SAMPLES))
         self._whole = memoryview(self._wide)[:_WIDE]
         self._chunk = array("h", bytes(2 * _CHUNK))
         self._jitter = jitter.Jitter()
         self._source = rtp.Source()
-        self._pressed = dtmf.Receiver()
-        self._press = dtmf.Sender()
         self._poll = select.poll()
         self._socket = None
         self._tone = None
@@ -92,14 +101,12 @@ class Stream:
         self.strangers = 0  # packets from elsewhere, before the socket was connected
         self.bad = 0  # packets that are not RTP, too long, or of a payload type nobody agreed on
         self.send_errors = 0
-        self.digits_in = 0
         self._lost = 0  # of earlier sources
         self._source.restart()
         self._jitter.reset(0xFF)
         self._jitter.late = 0
-        self._pressed.restart()
-        self._pressed.digits.clear()
-        self._press.digits.clear()
+        self._pressed = dtmf.Receiver()
+        self._press = dtmf.Sender()
         self._connected = False
         self._address = None  # where to send
         self._host = ""
@@ -223,13 +230,18 @@ class Stream:
 
     def next_digit(self):
         """-> the code (0 to 15) of the next key the peer pressed, -1 if none."""
-        return self._pressed.digits.get()
+        digits = self._pressed.digits
+        return digits.popleft() if digits else -1
 
     def send_digit(self, code):
         """Press a key: code 0 to 15. False when it can not be sent: no telephone-event agreed on, or too many wait."""
         if not 0 <= code <= 15:
             raise ValueError("a key's code is 0 to 15, not %d" % code)
-        return self._event_type >= 0 and self._press.digits.put(code)
+        digits = self._press.digits
+        if self._event_type < 0 or len(digits) == 16:
+            return False
+        digits.append(code)
+        return True
 
     def silence_ms(self):
         """-> ms since the last RTP packet was accepted, -1 if none was."""
@@ -311,27 +323,24 @@ class Stream:
     # -- From the microphone to the network
 
     def _listen(self):
-        # The I2S hands over what its DMA has, in lumps of 256 frames.
-        got = 1
-        while got:
-            if self._mic_level > _MIC_WORDS - resample.DECIMATE_HISTORY - _DMA:
-                self._consume()  # nobody fetched it: the oldest goes
+        if self._flush:
+            # What the DMA holds from before is not for this call.
+            self._flush = False
+            while self._audio.read(self._raw):
+                pass
+        while self._mic_level <= _MIC_WORDS - _MIC_HISTORY - _MIC_PIECE:
             got = self._audio.read(self._raw) >> 2
             self._condition(self._mic_level, got)
-            if got < _DMA:
+            if got < _MIC_PIECE:
                 break
-        if self._flush:
-            # What the DMA held from before is not for this call.
-            self._flush = False
-            self._mic_level = 0
 
     def _condition(self, level, n):
-        gain.condition(self._raw, self._mic, resample.DECIMATE_HISTORY + level, n, self._gain)
+        gain.condition(self._raw, self._mic, _MIC_HISTORY + level, n, self._gain)
         self._mic_level = level + n
 
     def _consume(self):
         self._mic_level -= _WIDE
-        gain.move(self._mic, 0, _WIDE, resample.DECIMATE_HISTORY + self._mic_level)
+        gain.move(self._mic, 0, _WIDE, _MIC_HISTORY + self._mic_level)
 
     def _speak(self):
         if self._mic_level < _WIDE:
@@ -345,6 +354,7 @@ class Stream:
         while True:
             self._send(True)
             self._consume()
+            self._listen()
             # One packet a tick keeps their distance even; a second only if a tick was missed.
             if self._mic_level < _WIDE + _DMA:
                 break
@@ -361,7 +371,7 @@ class Stream:
                 resample.decimate(self._mic, self._pcm, _FRAME)
                 self._encode(self._pcm, self._payload, self._code, _FRAME)
             else:
-                jitter.fill(packet, rtp.HEADER_BYTES, _FRAME, self._silence)
+                jitter.fill(packet, _HEADER_BYTES, _FRAME, self._silence)
             packet[1] = self._payload_type | self._marker
             self._transmit(packet)
         rtp.advance(packet, _FRAME)
@@ -369,10 +379,10 @@ class Stream:
     def _send_event(self, event):
         packet = self._event
         if event == 1:
-            jitter.copy(packet, 0, self._packet, 0, rtp.HEADER_BYTES)  # the timestamp stays that of the beginning
+            jitter.copy(packet, 0, self._packet, 0, _HEADER_BYTES)  # the timestamp stays that of the beginning
         packet[1] = self._event_type | (0x80 if event == 1 else 0)
         jitter.copy(packet, 2, self._packet, 2, 2)
-        jitter.copy(packet, rtp.HEADER_BYTES, self._press.payload, 0, 4)
+        jitter.copy(packet, _HEADER_BYTES, self._press.payload, 0, 4)
         self._transmit(packet)
         self._packet[3], self._packet[2] = packet[3], packet[2]
 
@@ -478,7 +488,7 @@ class Stream:
         return True
 
     def _agreed(self):
-        kind = self._fields[rtp.PAYLOAD_TYPE]
+        kind = self._fields[_PAYLOAD_TYPE]
         return kind == self._payload_type or kind == self._event_type
 
     def _packet_in(self, at, end):
@@ -486,22 +496,22 @@ class Stream:
         if end >= _PACKET_BYTES or not rtp.parse(self._incoming, at, end, fields) or not self._agreed():
             self.bad += 1
             return
-        if fields[rtp.SSRC_LOW] != self._ssrc_low or fields[rtp.SSRC_HIGH] != self._ssrc_high:
+        if fields[_SSRC_LOW] != self._ssrc_low or fields[_SSRC_HIGH] != self._ssrc_high:
             if not self._new_source():
                 self.bad += 1
                 return
-        news = self._source.count(fields[rtp.SEQUENCE])
-        if news == rtp.DUPLICATE:
-            self.duplicates += 1
-            return
-        if news == rtp.UNSURE:
-            self.bad += 1
+        news = self._source.count(fields[_SEQUENCE])
+        if news < 1:
+            if news:
+                self.bad += 1
+            else:
+                self.duplicates += 1
             return
         self.received += 1
         self._heard_ms = self._now_ms
-        if fields[rtp.PAYLOAD_TYPE] == self._event_type:
-            if self._receiving:
-                self._pressed.put(self._incoming, fields)
+        if fields[_PAYLOAD_TYPE] == self._event_type:
+            if self._receiving and not self._pressed.put(self._incoming, fields):
+                self.bad += 1
         else:
             self._learn_length(at, end)
             if self._receiving:
@@ -509,8 +519,8 @@ class Stream:
 
     def _new_source(self):
         # The first is taken as it comes; a change must be proved by a second packet (RFC 3550 A.1, probation).
-        low = self._fields[rtp.SSRC_LOW]
-        high = self._fields[rtp.SSRC_HIGH]
+        low = self._fields[_SSRC_LOW]
+        high = self._fields[_SSRC_HIGH]
         if self._ssrc_high >= 0 and (low != self._next_low or high != self._next_high):
             self._next_low = low
             self._next_high = high
@@ -528,13 +538,13 @@ class Stream:
         # A read takes no more than one packet of the usual length, so that two are never joined. The length is what came
         # whole, or what the timestamps say when the peer's packets grew.
         fields = self._fields
-        samples = rtp.timestamp_difference(fields[rtp.TIMESTAMP], self._last)
-        self._last = fields[rtp.TIMESTAMP]
+        samples = rtp.timestamp_difference(fields[_TIMESTAMP], self._last)
+        self._last = fields[_TIMESTAMP]
         if end - at < self._expected and end - at > _EVENT_BYTES:
             self._expected = end - at
-        elif samples > fields[rtp.PAYLOAD_BYTES] and fields[rtp.SEQUENCE] == self._follows:
-            self._expected = min(end - at + samples - fields[rtp.PAYLOAD_BYTES], _PACKET_BYTES)
-        self._follows = (fields[rtp.SEQUENCE] + 1) & 0xFFFF
+        elif samples > fields[_PAYLOAD_BYTES] and fields[_SEQUENCE] == self._follows:
+            self._expected = min(end - at + samples - fields[_PAYLOAD_BYTES], _PACKET_BYTES)
+        self._follows = (fields[_SEQUENCE] + 1) & 0xFFFF
 
     # -- To the speaker
 
@@ -571,15 +581,15 @@ class Stream:
         words = self._narrow
         at = self._jitter.take()
         if at >= 0:
-            g711.decode(self._jitter.ring, at, words, resample.INTERPOLATE_HISTORY, self._sample, _FRAME)
+            g711.decode(self._jitter.ring, at, words, _HISTORY, self._sample, _FRAME)
         elif self._tone and not 0 <= self.silence_ms() < _TONE_AFTER_MS:
-            self._tone.fill(words, resample.INTERPOLATE_HISTORY, _FRAME)
+            self._tone.fill(words, _HISTORY, _FRAME)
         else:
-            gain.clear(words, resample.INTERPOLATE_HISTORY, _FRAME)
+            gain.clear(words, _HISTORY, _FRAME)
         if self._volume != 4096:
-            gain.volume(words, resample.INTERPOLATE_HISTORY, _FRAME, self._volume)
+            gain.volume(words, _HISTORY, _FRAME, self._volume)
         resample.interpolate(words, self._wide, self._wide_level, _FRAME)
-        gain.move(words, 0, _FRAME, resample.INTERPOLATE_HISTORY)
+        gain.move(words, 0, _FRAME, _HISTORY)
         self._wide_level += _WIDE
 
     def _write(self):

@@ -15,7 +15,7 @@ class Line:
         self.buffer.reset(0xFF)
         self.base = timestamp
         self.n = n
-        self.fields = array("i", bytes(4 * rtp.FIELDS))
+        self.fields = array("i", bytes(32))
 
     def put(self, number, shift=0):
         timestamp = (self.base + number * self.n + shift) & 0x3FFFFFFF
@@ -29,9 +29,9 @@ class Line:
         at = self.buffer.take()
         if at < 0:
             return None
-        frame = self.buffer.ring[at : at + jitter.FRAME]
-        assert len(frame) == jitter.FRAME
-        return frame[0] if frame == bytes([frame[0]]) * jitter.FRAME else bytes(frame)
+        frame = self.buffer.ring[at : at + 160]
+        assert len(frame) == 160
+        return frame[0] if frame == bytes([frame[0]]) * 160 else bytes(frame)
 
     def play(self, events):
         """Each event is what comes within one frame's time: a list of packet numbers. -> what is played, a frame each."""

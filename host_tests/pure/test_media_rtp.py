@@ -6,7 +6,7 @@ from media import rtp
 
 
 def _parse(packet):
-    fields = array("i", bytes(4 * rtp.FIELDS))
+    fields = array("i", bytes(32))
     if not rtp.parse(bytes(packet), 0, len(packet), fields):
         return None
     return list(fields)
@@ -58,7 +58,7 @@ def test_noise_never_points_outside():
 
 
 def test_a_packet_behind_others():
-    fields = array("i", bytes(4 * rtp.FIELDS))
+    fields = array("i", bytes(32))
     packets = b"?" * 7 + HEADER + b"sound"
     assert rtp.parse(packets, 7, 24, fields)
     assert list(fields) == [0, 1, 0x1234, 0x3F010203, 0xDEAD, 0xBEEF, 19, 5]
@@ -127,34 +127,34 @@ def _count(source, *sequences):
 
 def test_in_order_and_round_the_wrap():
     source = rtp.Source()
-    assert _count(source, *range(65500, 65600)) == [rtp.RESTART] + [rtp.NEW] * 99
+    assert _count(source, *range(65500, 65600)) == [1] * 100
     assert (source.received, source.lost, source.highest) == (100, 0, 63)
 
 
 def test_lost_and_come_after_all():
     source = rtp.Source()
-    assert _count(source, 10, 11, 14) == [rtp.RESTART, rtp.NEW, rtp.NEW]
+    assert _count(source, 10, 11, 14) == [1, 1, 1]
     assert source.lost == 2
-    assert _count(source, 13, 13, 12, 14, 10) == [rtp.NEW, rtp.DUPLICATE, rtp.NEW, rtp.DUPLICATE, rtp.DUPLICATE]
+    assert _count(source, 13, 13, 12, 14, 10) == [1, 0, 1, 0, 0]
     assert source.lost == 0 and source.received == 5
 
 
 def test_duplicates_across_the_wrap():
     source = rtp.Source()
     _count(source, 65534, 65535, 0, 1)
-    assert _count(source, 65535, 1, 65534) == [rtp.DUPLICATE] * 3
+    assert _count(source, 65535, 1, 65534) == [0] * 3
     assert source.lost == 0
 
 
 def test_a_wide_gap_forgets_what_was_before():
     source = rtp.Source()
-    assert _count(source, 1, 41, 40, 40) == [rtp.RESTART, rtp.NEW, rtp.NEW, rtp.DUPLICATE]
+    assert _count(source, 1, 41, 40, 40) == [1, 1, 1, 0]
     assert source.lost == 38
 
 
 def test_a_jump_must_be_proved():
     source = rtp.Source()
     _count(source, 1, 2, 3)
-    assert _count(source, 30000, 4, 5) == [rtp.UNSURE, rtp.NEW, rtp.NEW]
-    assert _count(source, 40000, 40001, 40002) == [rtp.UNSURE, rtp.RESTART, rtp.NEW]
+    assert _count(source, 30000, 4, 5) == [-1, 1, 1]
+    assert _count(source, 40000, 40001, 40002) == [-1, 1, 1]
     assert source.lost == 0
