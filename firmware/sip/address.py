@@ -4,6 +4,11 @@ Everything goes in and comes out as bytes, unfolded. Escapes (%40) are kept as t
 passed on must not change.
 """
 
+from array import array
+from collections import namedtuple
+
+from .scan import H_FROM, H_VIA, decode, outside, parts
+
 
 def _number(text, most):
     # int() would also take b" 5", b"+5" and b"5_0"
@@ -41,59 +46,32 @@ def quote(text):
     return b'"' + text + b'"'
 
 
-def find_outside(text, wanted, start=0):
-    """Where the byte `wanted` first stands outside quotes and <>, or -1."""
-    i = start
-    n = len(text)
-    quoted = angle = False
-    while i < n:
-        c = text[i]
-        if quoted:
-            if c == 92:
-                i += 1
-            elif c == 34:
-                quoted = False
-        elif c == 34 and not angle:
-            quoted = True
-        elif c == wanted and not angle:
-            return i
-        elif c == 60:
-            angle = True
-        elif c == 62:
-            angle = False
-        i += 1
-    return -1
-
-
-def split_list(text):
-    """A comma-joined list's values, trimmed; commas in quotes and in <> do not count; empty ones are left out."""
-    if b"," not in text:
-        text = text.strip()
-        return [text] if text else []
+def split_list(text, separator=44):
+    """The values of a list joined by commas (or another separator, a byte), trimmed; those in quotes and in <> do not
+    count; empty values are left out."""
     out = []
     start = 0
-    while start >= 0:
-        end = find_outside(text, 44, start)
-        one = (text[start:end] if end >= 0 else text[start:]).strip()
+    n = len(text)
+    while start <= n:
+        end = outside(text, start, n, separator)
+        if end < 0:
+            end = n
+        one = text[start:end].strip()
         if one:
             out.append(one)
-        start = end + 1 if end >= 0 else -1
+        start = end + 1
     return out
 
 
 def param(params, name):
-    """One of `;name=value;flag`: None when absent, b"" for a flag, else its value, unquoted. Case of names is ignored."""
-    if name not in params and name not in params.lower():
+    """One of `;name=value;flag`: None when absent, b"" for a flag, else its value, unquoted. `name` is lower case, case in
+    `params` is ignored."""
+    if name not in params.lower():
         return None
-    start = 0
-    while start >= 0:
-        end = find_outside(params, 59, start)
-        one = params[start:end] if end >= 0 else params[start:]
+    for one in split_list(params, 59):
         eq = one.find(b"=")
-        key = one if eq < 0 else one[:eq]
-        if key.strip().lower() == name:
+        if (one if eq < 0 else one[:eq].rstrip()).lower() == name:
             return b"" if eq < 0 else unquote(one[eq + 1 :])
-        start = end + 1 if end >= 0 else -1
     return None
 
 
@@ -189,100 +167,76 @@ def parse_uri(raw):
     return Uri(raw)
 
 
-class NameAddr:
-    """`"Bob" <sip:bob@example.com>;tag=1` or the bare addr-spec form, whose parameters are the header's
-    (RFC 3261 20.10). `display` is unquoted, `uri` and `params` are raw."""
+_NameAddr = namedtuple("NameAddr", ("display", "uri", "tag", "params"))
 
-    def __init__(self, display, uri, params):
-        self.display = display
-        self.uri = uri
-        self.params = params
+
+class NameAddr(_NameAddr):
+    """`"Bob" <sip:bob@example.com>;tag=1` or the bare addr-spec form, whose parameters are the header's
+    (RFC 3261 20.10): `display` unquoted, `uri` raw, `tag` None when absent, `params` raw."""
 
     def param(self, name):
         """As param() of this module, for the header's parameters."""
         return param(self.params, name)
 
-    @property
-    def tag(self):
-        """The tag's value, or None."""
-        return param(self.params, b"tag")
+
+# `transport` is upper case, `host` without brackets, `port` 0 when absent; `branch` and `received` None when absent;
+# `rport` None when absent, b"" when asked for, else its value (RFC 3581). Others: param(the raw value, name).
+Via = namedtuple("Via", ("transport", "host", "port", "branch", "received", "rport"))
+
+# what decode() has numbers for
+TRANSPORTS = (b"", b"UDP", b"TCP", b"TLS")
+
+# decode() reads fields of an index; this one has a single field
+_one = array("H", bytes(24))
+_parts = parts()
 
 
 def parse_name_addr(value):
     """bytes into NameAddr; ValueError when it is none. The URI itself is only looked at by parse_uri()."""
-    value = value.strip()
-    left = find_outside(value, 60)
-    if left >= 0:
-        right = value.find(b">", left)
-        if right < 0:
-            raise ValueError("no > after <")
-        display = value[:left].strip()
-        if display[:1] == b'"':
-            if len(display) < 2 or display[-1] != 34:
-                raise ValueError("quote left open")
-            display = unquote(display)
-        elif b'"' in display:
-            raise ValueError("stray quote")
-        uri = value[left + 1 : right].strip()
-        params = value[right + 1 :].strip()
-        if params:
-            if params[0] != 59:
-                raise ValueError("text after >")
-            params = params[1:]
-    else:
-        semi = value.find(b";")
-        display = b""
-        uri = value
-        params = b""
-        if semi >= 0:
-            uri = value[:semi].rstrip()
-            params = value[semi + 1 :]
-        if b'"' in uri or b" " in uri or b"," in uri or b"?" in uri:
-            raise ValueError("needs <>")
-    if uri.find(b":") < 1:
-        raise ValueError("no URI")
-    return NameAddr(display, uri, params)
+    n = len(value)
+    if n > 65535:
+        raise ValueError("too long")
+    one = _one
+    one[8] = H_FROM
+    one[11] = n
+    start = 0
+    while start < n and value[start] <= 32:
+        start += 1
+    one[10] = start
+    if decode(value, 8, 12, one, _parts) & 1 << H_FROM:
+        raise ValueError("not a name-addr")
+    p = _parts
+    display = value[p[12] : p[13]]
+    if p[18]:
+        display = unquote(b'"' + display.replace(b"\r\n", b"") + b'"')
+    tag = p[16]
+    params = value.find(b";", p[15])
+    return NameAddr(
+        display, value[p[14] : p[15]], value[tag : p[17]] if tag else None, value[params + 1 :] if params >= 0 else b""
+    )
 
 
-class Via:
-    """One Via value: `transport` (upper case), `host` (no brackets), `port` (0 when absent), `params` raw."""
-
-    def __init__(self, transport, host, port, params):
-        self.transport = transport
-        self.host = host
-        self.port = port
-        self.params = params
-
-    def param(self, name):
-        """As param() of this module."""
-        return param(self.params, name)
-
-    @property
-    def branch(self):
-        return param(self.params, b"branch")
-
-    @property
-    def received(self):
-        return param(self.params, b"received")
-
-    @property
-    def rport(self):
-        """None, b"" (asked for) or its value (RFC 3581)."""
-        return param(self.params, b"rport")
+def make_via(data, p):
+    """The Via that decode() found in data."""
+    return Via(
+        TRANSPORTS[p[10]] if not p[9] else data[p[9] : p[10]].upper(),
+        data[p[0] : p[1]],
+        p[2],
+        data[p[3] : p[4]] if p[3] else None,
+        data[p[5] : p[6]] if p[5] else None,
+        b"%d" % p[8] if p[8] else b"" if p[7] else None,
+    )
 
 
-def parse_via(value):
-    """bytes of one Via value into Via; ValueError when it is none."""
-    semi = find_outside(value, 59)
-    params = b""
-    if semi >= 0:
-        params = value[semi + 1 :]
-        value = value[:semi]
-    parts = value.split(b"/", 2)
-    if len(parts) != 3 or parts[0].strip().upper() != b"SIP" or parts[1].strip() != b"2.0":
-        raise ValueError("not SIP/2.0")
-    parts = parts[2].strip().split(None, 1)
-    if len(parts) != 2:
-        raise ValueError("no sent-by")
-    host, port = host_port(parts[1].strip())
-    return Via(parts[0].upper(), host, port, params)
+def parse_via(value, first=False):
+    """bytes of one Via value into Via; ValueError when it is none. first=True: of several, the first."""
+    n = len(value)
+    if n > 65535:
+        raise ValueError("too long")
+    one = _one
+    one[8] = H_VIA
+    one[10] = 0
+    one[11] = n
+    if decode(value, 8, 12, one, _parts) & 1 << H_VIA or _parts[11] and not first:
+        raise ValueError("not a Via")
+    return make_via(value, _parts)

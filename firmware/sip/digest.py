@@ -4,7 +4,7 @@ import hashlib
 import os
 from binascii import hexlify
 
-from .address import find_outside, quote, unquote
+from .address import quote, split_list, unquote
 from .scan import H_PROXY_AUTHENTICATE, H_WWW_AUTHENTICATE
 
 
@@ -16,20 +16,11 @@ def parse_challenge(value):
     if space < 1:
         raise ValueError("challenge without parameters")
     out = {b"": value[:space].lower()}
-    start = space + 1
-    n = len(value)
-    while start < n:
-        end = find_outside(value, 44, start)
-        if end < 0:
-            end = n
-        one = value[start:end]
-        start = end + 1
+    for one in split_list(value[space + 1 :]):
         eq = one.find(b"=")
-        if eq < 0:
-            if one.strip():
-                raise ValueError("challenge parameter without =")
-            continue
-        key = one[:eq].strip().lower()
+        if eq < 1:
+            raise ValueError("challenge parameter without =")
+        key = one[:eq].rstrip().lower()
         if key not in out:
             out[key] = unquote(one[eq + 1 :])
     return out

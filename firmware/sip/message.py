@@ -5,13 +5,17 @@ Every value is bytes. A Message reads a field when it is first asked for and kee
 
 from array import array
 
-from .address import parse_name_addr, parse_via, split_list
+from .address import make_via, parse_name_addr, parse_via, split_list, unquote
 from .scan import (
-    FIELDS, H_CALL_ID, H_CONTACT, H_CONTENT_LENGTH, H_CSEQ, H_EXPIRES, H_FROM, H_MAX_FORWARDS, H_RECORD_ROUTE,
-    H_TIMESTAMP, H_TO, H_VIA, MAX_FIELDS, scan,
+    FIELDS, H_AUTHORIZATION, H_CALL_ID, H_CONTACT, H_CSEQ, H_EXPIRES, H_FROM, H_PROXY_AUTHENTICATE, H_RECORD_ROUTE,
+    H_TIMESTAMP, H_TO, H_VIA, MAX_FIELDS, METHODS, decode, find, parts, scan,
 )  # fmt: skip
 
+# where scan() and decode() write; a Message takes a copy of what it needs
 _scratch = array("H", bytes(2 * (FIELDS + 4 * MAX_FIELDS)))
+_parts = parts()
+# found at once among a module's own names, slowly among the built-in ones
+_len = len
 
 REASONS = {
     100: b"Trying",
@@ -65,286 +69,251 @@ class ParseError(ValueError):
         self.message = message
 
 
-def number(text, most=0xFFFFFFFF):
-    """Digits into an int of at most `most`; ValueError otherwise (also for signs, spaces and underscores)."""
-    if not text.isdigit() or len(text) > 20:
-        raise ValueError("not a number")
-    n = int(text)
-    if n > most:
-        raise ValueError("number too big")
-    return n
-
-
 def _unfold(text):
     # RFC 3261 7.3.1: a fold is one space
     return b" ".join([one.strip() for one in text.split(b"\n")])
 
 
-def parse(data):
-    """One datagram (or one framed message of a stream) into a Message.
+def _display(text, escaped):
+    return unquote(b'"' + _unfold(text) + b'"') if escaped else text
 
-    Raises ParseError when it is not SIP at all or cannot be trusted to be whole; fields are not looked at before
-    they are asked for (see check()).
+
+# the bits of decode()'s answer, in the order in which they are told
+_BAD = (
+    (1 << 10, b"Missing Via"),
+    (1 << 1, b"Bad Via"),
+    (1 << 14, b"Missing CSeq"),
+    (1 << 5, b"Bad CSeq"),
+    (1 << 13, b"Missing Call-ID"),
+    (1 << 4, b"Bad Call-ID"),
+    (1 << 11, b"Missing From"),
+    (1 << 2, b"Bad From"),
+    (1 << 12, b"Missing To"),
+    (1 << 3, b"Bad To"),
+    (1 << 7, b"Bad Max-Forwards"),
+    (1 << 8, b"Bad Content-Length"),
+)
+
+
+def parse(data):
+    """One datagram (or one framed message of a stream), bytes, into a Message.
+
+    Raises ParseError for what is not SIP/2.0, is cut off in its header, or has more than 64 header fields. Whether the
+    fields that every message must have are there and make sense, check() says: call it before believing a message.
     """
-    if len(data) > 65535:
+    n = _len(data)
+    if n > 65535:
         raise ParseError(513, b"Message Too Large")
-    end = scan(data, len(data), _scratch)
-    flags = _scratch[7]
-    if flags & 16:
+    n = scan(data, 0, n, _scratch)
+    if _scratch[7] & 16:
         raise ParseError(400, b"Bad Start Line")
-    msg = Message(data, _scratch[:end])
-    if flags & 8:
-        raise _answerable(ParseError(505, b"Version Not Supported", msg))
-    if flags & 1:
-        raise _answerable(ParseError(400, b"Missing Blank Line", msg))
-    if flags & 2:
-        raise _answerable(ParseError(513, b"Too Many Header Fields", msg))
+    bad = decode(data, 8, n, _scratch, _parts)
+    msg = Message()
+    if bad:
+        msg._bad = bad
+    msg.data = data
+    msg._index = _scratch[:n]
+    msg.via = make_via(data, _parts)
+    _set_start(msg, data, _scratch, _parts)
+    _set_addresses(msg, data, _parts)
+    _set_rest(msg, data, _scratch[2], _parts)
+    if _scratch[7]:
+        msg.check()
     return msg
 
 
-def _answerable(error):
-    msg = error.message
-    try:
-        if not msg.is_request or msg.method == b"ACK":
-            error.message = None
-        else:
-            msg.via
-    except ParseError:
-        error.message = None
-    return error
+# Why so many small functions: MicroPython keeps a function's locals and stack on the C stack only up to 11 words;
+# beyond, each call takes a block of heap and gives it back. And what is usual is set here, what is not is left to
+# Message's own attributes: setting one costs about as much as a copy.
+
+
+def _set_start(msg, data, w, p):
+    msg.cseq = p[38] << 16 | p[39]
+    msg.cseq_method = method = data[p[40] : p[41]] if p[40] else METHODS[p[41]]
+    if w[6]:
+        msg.status = w[6]
+        msg.is_request = False
+        return
+    x = w[4]
+    msg.uri = data[x + 1 : w[5]]
+    # the method is CSeq's, as a rule, and so need not be copied
+    if x - w[0] != _len(method) or not data.startswith(method, w[0]):
+        method = data[w[0] : x]
+    msg.method = method
+
+
+def _set_addresses(msg, data, p):
+    msg.from_uri = data[p[14] : p[15]]
+    msg.to_uri = data[p[22] : p[23]]
+    if p[16]:
+        msg.from_tag = data[p[16] : p[17]]
+    if p[24]:
+        msg.to_tag = data[p[24] : p[25]]
+    if p[12] != p[13]:
+        msg.from_display = _display(data[p[12] : p[13]], p[18])
+    if p[20] != p[21]:
+        msg.to_display = _display(data[p[20] : p[21]], p[26])
+    if p[30]:
+        msg.contact_uri = data[p[30] : p[31]]
+
+
+def _set_rest(msg, data, body, p):
+    msg.call_id = data[p[36] : p[37]]
+    if p[42] != 65535:
+        msg.max_forwards = p[42]
+    if p[11]:
+        msg._more_vias = True
+    if p[43] != 65535:
+        msg.content_length = p[43]
+        if p[43]:
+            msg.body = data[body : body + p[43]]
+    elif body < _len(data):
+        msg.body = data[body:]
 
 
 class Message:
-    """See parse(). Attributes raise ParseError(400, b"Bad ...") when their field is malformed or missing."""
+    """See parse(). What every message has is there at once, as bytes unless said otherwise:
 
-    def __init__(self, data, index):
-        self.data = data
-        self._index = index
-        self.status = index[6]
-        self.is_request = not self.status
-        self._vias = self._from = self._to = self._cseq = self._contact = None
+    is_request          bool
+    method, uri         of a request, else b""
+    status              int, 0 of a request
+    cseq, cseq_method   cseq is an int
+    call_id
+    via                 the topmost, an address.Via
+    from_display, from_uri, from_tag, to_display, to_uri, to_tag    display names unquoted; tags None when absent
+    contact_uri         of the first Contact; None when there is none or it is malformed; b"*"
+    max_forwards, content_length    ints, -1 when absent
+    body                cut to Content-Length where that is present and shorter (RFC 3261 18.3)
+    data                the message as it came
 
-    def _bad(self, reason):
-        return ParseError(400, reason, self if self.is_request else None)
+    and, made when asked for, as attributes:
 
-    @property
-    def method(self):
-        """The request's method, or b"" of a response."""
-        index = self._index
-        return self.data[index[0] : index[4]] if self.is_request else b""
+    branch              the topmost Via's, None when absent
+    vias                every Via value, raw, topmost first
+    from_, to, contact  address.NameAddr, for parameters and display names; contact is None when absent
+    reason              the response's reason phrase
+    expires             seconds, -1 when absent or malformed (RFC 3261 20.19 leaves the default to the receiver)
 
-    @property
-    def uri(self):
-        index = self._index
-        return self.data[index[4] + 1 : index[5]] if self.is_request else b""
+    from_, to and contact raise ParseError(400, b"Bad ...") when malformed; the rest never raises. Of a field that is
+    missing or malformed the value is what it is when absent; check() says so.
+    """
 
-    @property
-    def reason(self):
-        """The response's reason phrase."""
-        index = self._index
-        return b"" if self.is_request else self.data[index[5] + 1 : index[1]]
+    # No properties here: a class that has any pays for them each time an attribute is set.
+    is_request = True
+    method = uri = cseq_method = call_id = from_uri = to_uri = from_display = to_display = body = b""
+    status = cseq = 0
+    from_tag = to_tag = contact_uri = None
+    max_forwards = content_length = -1
+    _more_vias = False
+    _bad = 0
 
-    @property
-    def body(self):
-        """The body, cut to Content-Length where that is present and shorter (RFC 3261 18.3)."""
-        length = self.content_length
-        start = self._index[2]
-        if 0 <= length:
-            return self.data[start : start + length]
-        return self.data[start:]
-
-    @property
-    def content_length(self):
-        """Content-Length, -1 when absent."""
-        text = self.get(H_CONTENT_LENGTH)
-        if text is None:
-            return -1
-        try:
-            return number(text)
-        except ValueError:
-            raise self._bad(b"Bad Content-Length")
+    def __getattr__(self, name):
+        if name == "branch":
+            return self.via.branch
+        if name == "vias":
+            return self.all(H_VIA)
+        if name == "contact":
+            return self._address(H_CONTACT, b"Contact")
+        if name == "from_":
+            return self._address(H_FROM, b"From")
+        if name == "to":
+            return self._address(H_TO, b"To")
+        if name == "expires":
+            value = self.get(H_EXPIRES)
+            if value is None or not value.isdigit():
+                return -1
+            # 999,999,999 s and more: for ever, as far as anyone here is concerned
+            return int(value) if len(value) < 10 else 999999999
+        if name == "reason":
+            index = self._index
+            return self.data[index[5] + 1 : index[1]] if self.status else b""
+        raise AttributeError(name)
 
     def _value(self, k):
         index = self._index
-        value = self.data[index[k + 2] : index[k + 3]]
-        return _unfold(value) if index[k] & 256 else value
-
-    def raw(self, header):
-        """Every field line's value of H_... or of a lower-case name (bytes), unfolded, not split at commas."""
-        index = self._index
-        out = []
-        for k in range(8, len(index), 4):
-            h = index[k] & 255
-            if h == header or not h and isinstance(header, bytes) and self._name(k) == header:
-                out.append(self._value(k))
-        return out
-
-    def _name(self, k):
-        start = self._index[k + 1]
-        return self.data[start : self.data.find(b":", start)].strip().lower()
+        if index[k] & 256:
+            return _unfold(self.data[index[k + 2] : index[k + 3]])
+        return self.data[index[k + 2] : index[k + 3]]
 
     def get(self, header):
-        """The first field line's value of H_... or of a lower-case name (bytes), or None."""
-        index = self._index
-        for k in range(8, len(index), 4):
-            h = index[k] & 255
-            if h == header or not h and isinstance(header, bytes) and self._name(k) == header:
-                return self._value(k)
-        return None
+        """The first field line's value of H_... of scan, unfolded and trimmed, or None."""
+        k = find(self._index, header, 8)
+        return None if k < 0 else self._value(k)
 
-    def all(self, header):
-        """Every value, comma-split: for fields whose grammar is a list, Via and Contact and Route among them.
-        Challenges and credentials (RFC 7235) are one a line."""
+    def raw(self, header):
+        """Every field line's value of H_..., unfolded and trimmed, not split at commas."""
         out = []
-        for value in self.raw(header):
-            if header in _NOT_LISTS:
-                out.append(value)
-            else:
-                out.extend(split_list(value))
+        k = find(self._index, header, 8)
+        while k >= 0:
+            out.append(self._value(k))
+            k = find(self._index, header, k + 4)
         return out
 
-    @property
-    def call_id(self):
-        value = self.get(H_CALL_ID)
-        if not value:
-            raise self._bad(b"Missing Call-ID")
-        return value
+    def all(self, header):
+        """Every value of H_..., split at commas: for fields whose grammar is a list, Via and Contact and Route among
+        them. Challenges and credentials, whose parameters have the commas, are one a line."""
+        out = self.raw(header)
+        if H_AUTHORIZATION <= header <= H_PROXY_AUTHENTICATE:
+            return out
+        for value in out:
+            if not value or b"," in value:
+                return [one for value in out for one in split_list(value)]
+        return out
 
-    def _read_cseq(self):
-        value = self.get(H_CSEQ)
-        if value is None:
-            raise self._bad(b"Missing CSeq")
-        parts = value.split()
-        try:
-            if len(parts) != 2:
-                raise ValueError
-            self._cseq = (number(parts[0]), parts[1])
-        except ValueError:
-            raise self._bad(b"Bad CSeq")
-        return self._cseq
+    def named(self, name):
+        """Every field line's value of a field that has no H_..., by its name, lower case bytes."""
+        index = self._index
+        size = len(name)
+        out = []
+        k = find(index, 0, 8)
+        while k >= 0:
+            start = index[k + 1]
+            # what follows the name is a colon or white space
+            if self.data[start : start + size].lower() == name and self.data[start + size] in b": \t":
+                out.append(self._value(k))
+            k = find(index, 0, k + 4)
+        return out
 
-    @property
-    def cseq(self):
-        return (self._cseq or self._read_cseq())[0]
-
-    @property
-    def cseq_method(self):
-        return (self._cseq or self._read_cseq())[1]
+    def each_via(self):
+        """Every Via, topmost first, each an address.Via. ValueError when one of the further ones is malformed."""
+        return [parse_via(value) for value in self.vias] if self._more_vias else [self.via]
 
     def _address(self, header, name):
-        value = self.get(header)
-        if value is None:
-            raise self._bad(b"Missing " + name)
+        values = self.all(header)
+        if not values:
+            return None
         try:
-            return parse_name_addr(value)
+            return parse_name_addr(values[0])
         except ValueError:
-            raise self._bad(b"Bad " + name)
-
-    @property
-    def from_(self):
-        if not self._from:
-            self._from = self._address(H_FROM, b"From")
-        return self._from
-
-    @property
-    def to(self):
-        if not self._to:
-            self._to = self._address(H_TO, b"To")
-        return self._to
-
-    @property
-    def from_tag(self):
-        """From's tag or None."""
-        return self.from_.tag
-
-    @property
-    def to_tag(self):
-        """To's tag or None."""
-        return self.to.tag
-
-    @property
-    def vias(self):
-        """Every Via value, raw, topmost first."""
-        return self.all(H_VIA)
-
-    @property
-    def via(self):
-        """The topmost Via."""
-        if not self._vias:
-            values = self.all(H_VIA)
-            if not values:
-                raise self._bad(b"Missing Via")
-            try:
-                self._vias = parse_via(values[0])
-            except ValueError:
-                raise self._bad(b"Bad Via")
-        return self._vias
-
-    @property
-    def branch(self):
-        """The topmost Via's branch or None."""
-        return self.via.branch
-
-    @property
-    def contact(self):
-        """The first Contact as a NameAddr, or None; b"*" has that as its uri."""
-        if not self._contact:
-            values = self.all(H_CONTACT)
-            if not values:
-                return None
-            try:
-                self._contact = parse_name_addr(values[0])
-            except ValueError:
-                raise self._bad(b"Bad Contact")
-        return self._contact
-
-    def _int(self, header, name):
-        value = self.get(header)
-        if value is None:
-            return -1
-        try:
-            return number(value)
-        except ValueError:
-            raise self._bad(b"Bad " + name)
-
-    @property
-    def max_forwards(self):
-        """-1 when absent."""
-        return self._int(H_MAX_FORWARDS, b"Max-Forwards")
-
-    @property
-    def expires(self):
-        """-1 when absent or malformed (RFC 3261 20.19 leaves the default to the receiver)."""
-        try:
-            return self._int(H_EXPIRES, b"Expires")
-        except ParseError:
-            return -1
+            self._refuse(b"Bad " + name)
 
     def check(self):
-        """Raises ParseError for what RFC 3261 8.1.1 and 8.2 want refused: a mandatory field missing, twice or malformed,
-        CSeq naming another method, a body shorter than Content-Length."""
-        index = self._index
-        if index[7] & 4:
-            raise self._bad(b"Bad Header Line")
-        self.via
-        for h, name in ((H_FROM, b"From"), (H_TO, b"To"), (H_CALL_ID, b"Call-ID"), (H_CSEQ, b"CSeq")):
-            if len(self.raw(h)) > 1:
-                raise self._bad(b"Repeated " + name)
-        self.call_id
-        if self.from_tag is None:
-            pass  # RFC 2543 phones send none; matching treats it as empty
-        self.to_tag
-        if self.cseq > 0x7FFFFFFF:
-            raise self._bad(b"Bad CSeq")
-        if self.is_request and self.cseq_method != self.method:
-            raise self._bad(b"CSeq Method Differs")
-        if self.is_request and self.max_forwards > 255:
-            raise self._bad(b"Bad Max-Forwards")
-        if self.content_length > len(self.data) - index[2]:
-            raise self._bad(b"Body Shorter Than Content-Length")
+        """Raises ParseError for a message that is not to be acted on: a field that RFC 3261 8.1.1 wants in every message
+        is missing, malformed or there twice, a header line is no field, the version is not 2.0 (505), CSeq names
+        another method (8.1.1.5), the body is shorter than Content-Length says (18.3)."""
+        flags = self._index[7]
+        bad = self._bad & ~64
+        if flags & 2:
+            self._refuse(b"Too Many Header Fields", 513)
+        if flags & 8:
+            self._refuse(REASONS[505], 505)
+        if flags & 1:
+            self._refuse(b"No Blank Line After Header")
+        if bad:
+            for bit, reason in _BAD:
+                if bad & bit:
+                    self._refuse(reason)
+        if flags & 4:
+            self._refuse(b"Bad Header Line")
+        if not self.status and self.cseq_method != self.method:
+            self._refuse(b"CSeq Names Another Method")
+        if self.content_length > _len(self.data) - self._index[2]:
+            self._refuse(b"Body Shorter Than Content-Length")
 
-
-_NOT_LISTS = (17, 18, 19, 20)
+    def _refuse(self, reason, code=400):
+        # an answer needs a Via to go back by; a response or an ACK gets none
+        answerable = not (self.status or self._bad & (1 << 10 | 1 << 1) or self.method == b"ACK")
+        raise ParseError(code, reason, self if answerable else None)
 
 
 def compose(start, lines, body=b"", content_type=None):
@@ -364,25 +333,21 @@ def response(req, status, reason=None, to_tag=None, lines=(), body=b"", content_
     top Via says where the request came from (RFC 3261 18.2.1, RFC 3581)."""
     if reason is None:
         reason = REASONS.get(status, b"Unknown")
-    out = []
-    first = True
-    for value in req.vias:
-        if first and source:
-            value = _stamp(value, req, source)
-        first = False
+    out = [b"SIP/2.0 %d %s" % (status, reason)]
+    vias = req.raw(H_VIA)
+    if source:
+        vias[0] = _stamp(vias[0], req.via, source)
+    for value in vias:
         out.append(b"Via: " + value)
     if 100 < status < 300:
         for value in req.raw(H_RECORD_ROUTE):
             out.append(b"Record-Route: " + value)
     out.append(b"From: " + (req.get(H_FROM) or b""))
     to = req.get(H_TO) or b""
-    if to_tag and status > 100:
-        try:
-            if req.to_tag is None:
-                to += b";tag=" + to_tag
-        except ParseError:
-            pass
-    out.append(b"To: " + to)
+    if to_tag and status > 100 and req.to_tag is None:
+        out.append(b"To: %s;tag=%s" % (to, to_tag))
+    else:
+        out.append(b"To: " + to)
     out.append(b"Call-ID: " + (req.get(H_CALL_ID) or b""))
     out.append(b"CSeq: " + (req.get(H_CSEQ) or b""))
     if status == 100:
@@ -390,24 +355,30 @@ def response(req, status, reason=None, to_tag=None, lines=(), body=b"", content_
         if value:
             out.append(b"Timestamp: " + value)
     out.extend(lines)
-    return compose(b"SIP/2.0 %d %s" % (status, reason), out, body, content_type)
+    if content_type:
+        out.append(b"Content-Type: " + content_type)
+    out.append(b"Content-Length: %d\r\n" % len(body))
+    out.append(body)
+    return b"\r\n".join(out)
 
 
-def _stamp(value, req, source):
+def _stamp(line, via, source):
+    # the top Via line with what its sender cannot know
     host = source[0] if isinstance(source[0], bytes) else source[0].encode()
-    via = req.via
     rport = via.rport
-    if rport is None and via.host == host:
-        return value
-    # what was there of received and rport is ours to say, not the sender's
-    semi = value.find(b";")
-    out = [value[:semi].rstrip() if semi >= 0 else value]
-    if semi >= 0:
-        for one in value[semi + 1 :].split(b";"):
-            key = one.split(b"=")[0].strip().lower()
-            if key != b"received" and key != b"rport":
-                out.append(one.strip())
-    out.append(b"received=" + host)
+    if rport is None and via.received is None and via.host == host:
+        return line
+    values = split_list(line)
+    parts = split_list(values[0], 59)
+    out = [parts[0]]
+    for one in parts[1:]:
+        # received and rport are ours to say, not the sender's
+        key = one.split(b"=")[0].strip().lower()
+        if key != b"received" and key != b"rport":
+            out.append(one)
+    if rport is not None or via.host != host:
+        out.append(b"received=" + host)
     if rport is not None:
         out.append(b"rport=%d" % source[1])
-    return b";".join(out)
+    values[0] = b";".join(out)
+    return b", ".join(values)
