@@ -240,6 +240,22 @@ def test_a_button_without_a_target_says_how_to_set_one(door):
     assert 'door.set("button.1.target"' in out
 
 
+def test_a_stranger_is_refused_and_told_how_to_be_listed(door):
+    said = door.run("r = door._admit('192.0.2.77', None)")
+    said += door.run("r[1].decode()")
+    assert "This address is not listed at the door: door.set('call.peers', '192.0.2.77')" in said
+    said += door.run("1")
+    assert "Refused a call from 192.0.2.77" in said and "door.set('call.peers', '192.0.2.77') lets it in" in said
+    door.run("door.set('call.peers', '192.0.2.77')")
+    assert door.run("door._admit('192.0.2.77', None)") == ""
+    assert "192.0.2.77,192.0.2.78" in door.run("door._admit('192.0.2.78', None)[1]")
+    assert door.run("door._admit('127.0.0.1', None)") == ""
+    door.run("door.set('call.incoming', 'reject')")
+    assert "call.incoming is reject" in door.run("door._admit('127.0.0.1', None)")
+    door.run("door.set('call.incoming', None)")
+    door.run("door.set('call.peers', None)")
+
+
 def test_a_full_heap_is_reported_and_survived(door):
     assert "MemoryError" in door.run("sum([bytes(1000) for i in range(10000)])")
     assert door.run("kept = 7") == ""

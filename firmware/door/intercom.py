@@ -123,7 +123,7 @@ class Door:
         return Calling(self, call)
 
     def hangup(self):
-        """Ends the call, whatever its state; also the tone after a failed one."""
+        """Ends the call, whatever its state, or the tone after a failed one."""
         call = self._call
         if call is None:
             self._stop_sound()
@@ -132,7 +132,6 @@ class Door:
         if self._call is call:  # it did not say so itself
             self._over(call)
         self._stop_sound()
-        return Lines(call.words())
 
     def open(self):
         """Opens the door for door.open_s seconds."""
