@@ -19,7 +19,7 @@ payload = bytearray(160)
 narrow = array("i", bytes(4 * (resample.INTERPOLATE_HISTORY + 160)))
 wide = array("h", bytes(640))
 code = g711.encoding_table(payload_type)
-sample = g711.decoding_table(payload_type, array("i", bytes(1024)))
+sample = g711.decoding_table(payload_type)
 state = array("i", (gain.MIDDLE,) + gain.microphone_gain(0))
 
 with open(source, "rb") as microphone, open(target, "wb") as speaker:

@@ -39,7 +39,7 @@ def _g711():
     codes = bytearray(1600)
     words = array("i", bytes(640))
     table = g711.encoding_table(0)
-    sample = g711.decoding_table(0, array("i", bytes(1024)))
+    sample = g711.decoding_table(0)
     encode, decode = g711.encode_ulaw, g711.decode
 
     def best(what):
@@ -84,12 +84,12 @@ class _Audio:
                 return 0
             self.frames -= 256
             self.lump = 256
-        n = min(self.lump, len(buf))
+        n = min(self.lump, len(buf) // 4)
         self.lump -= n
         return n * 4
 
     def write(self, buf):
-        return len(buf) * 2
+        return len(buf)
 
 
 def _call():

@@ -13,9 +13,9 @@ _PAYLOAD_BYTES = const(7)
 
 _FRAME = const(160)  # samples taken at a time: 20 ms at 8 kHz
 _BLOCK = const(80)  # what is known to be there is counted in blocks of 10 ms
-_RING = const(2560)  # 320 ms
+_RING = const(1600)  # 200 ms
 _DELAY = const(320)  # samples between a packet's coming and its playing, when it comes on time
-_MOST = const(960)
+_MOST = const(640)
 _JUMP = const(-8000)  # later than this is no longer late, it is another clock
 _LATE_RUN = const(3)  # so many late in a row, and the playing waits a frame
 _EMPTY_RUN = const(10)  # so many empty frames, and the next packet sets the clock anew
@@ -139,9 +139,9 @@ def fill(target: ptr32, at: int, n: int, value: int):
 
 @micropython.viper
 def store(ring: ptr8, have: ptr8, to: int, packet: ptr8, fields: ptr32):
-    """The payload of a packet (at most 2,240 bytes) into the ring at `to`, round its end; counted in its blocks."""
-    if to >= 2560:
-        to -= 2560
+    """The payload of a packet (at most 1,280 bytes) into the ring at `to`, round its end; counted in its blocks."""
+    if to >= 1600:
+        to -= 1600
     block = 0
     room = 80 - to
     while room <= 0:
@@ -173,7 +173,7 @@ def store(ring: ptr8, have: ptr8, to: int, packet: ptr8, fields: ptr32):
             room -= 1
         room = 80
         block += 1
-        if to == 2560:
+        if to == 1600:
             to = 0
             block = 0
 

@@ -49,6 +49,8 @@ def end(packet: ptr8, at: int, n: int) -> int:
     A stream read of MicroPython goes on until its buffer is full or nothing waits, over datagrams too: short ones come
     joined. What tells them apart is a header of the same source with a sequence number near by (one in 2^44 by chance).
     """
+    if n - at < 24:
+        return n
     source = ptr8(uint(packet) + uint(at + 8))
     high = source[0]
     k = at + 12
@@ -87,15 +89,16 @@ def advance(packet: ptr8, samples: int):
     packet[4] = packet[4] + (x >> 8)
 
 
-def count(packet):
+@micropython.viper
+def count(packet: ptr8):
     """The next sequence number."""
     low = packet[3] + 1
-    packet[3] = low & 255
-    if low > 255:
-        packet[2] = (packet[2] + 1) & 255
+    packet[3] = low
+    packet[2] = packet[2] + (low >> 8)
 
 
-def timestamp_difference(a, b):
+@micropython.viper
+def timestamp_difference(a: int, b: int) -> int:
     """a - b of two timestamps modulo 2^30, signed."""
     return ((a - b + 0x20000000) & 0x3FFFFFFF) - 0x20000000
 

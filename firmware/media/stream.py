@@ -44,7 +44,7 @@ _PREFILL = const(448)  # silence ahead of the first sound: a DMA buffer, and wha
 
 _PLENTY = const(640)  # ahead of a frame: it is not needed yet
 
-_PACKET_BYTES = const(640)  # the longest taken in: 60 ms of G.711 with a header and to spare
+_PACKET_BYTES = const(512)  # the longest taken in: 60 ms of G.711 and its header
 _EVENT_BYTES = const(16)
 
 _TONE_AFTER_MS = const(2000)  # without RTP for so long, the local tone sounds again
@@ -67,22 +67,23 @@ class Stream:
         self._audio = audio
         self._pack = pack
         self._unpack = unpack
+        # What lives only within one step has one place: sound on its way from and to the I2S, a packet that came.
+        self._scratch = bytearray(_PACKET_BYTES)
+        view = memoryview(self._scratch)
+        self._raw = view[: 4 * _MIC_PIECE]
+        self._chunk = view[: 2 * _CHUNK]
         # From the microphone
-        self._raw = array("i", bytes(4 * _MIC_PIECE))
         self._mic = array("i", bytes(4 * _MIC_WORDS))
-        self._pcm = array("h", bytes(2 * _FRAME))
         self._code = bytearray(g711.TABLE_BYTES)
         self._packet = bytearray(_HEADER_BYTES + _FRAME)
-        self._payload = memoryview(self._packet)[_HEADER_BYTES :]
+        self._payload = memoryview(self._packet)[_HEADER_BYTES:]
         self._event = bytearray(_EVENT_BYTES)
         # To the speaker
-        self._incoming = bytearray(_PACKET_BYTES)
         self._fields = array("i", bytes(32))
         self._narrow = array("i", bytes(4 * (_HISTORY + _FRAME)))
-        self._sample = array("i", bytes(4 * 256))
-        self._wide = array("h", bytes(2 * _SPEAKER_SAMPLES))
-        self._whole = memoryview(self._wide)[:_WIDE]
-        self._chunk = array("h", bytes(2 * _CHUNK))
+        self._sample = array("h", bytes(512))
+        self._wide = bytearray(2 * _SPEAKER_SAMPLES)
+        self._whole = memoryview(self._wide)[: 2 * _WIDE]
         self._jitter = jitter.Jitter()
         self._source = rtp.Source()
         self._poll = select.poll()
@@ -368,8 +369,8 @@ class Stream:
             self._send_event(event)
         else:
             if sound:
-                resample.decimate(self._mic, self._pcm, _FRAME)
-                self._encode(self._pcm, self._payload, self._code, _FRAME)
+                resample.decimate(self._mic, self._scratch, _FRAME)
+                self._encode(self._scratch, self._payload, self._code, _FRAME)
             else:
                 jitter.fill(packet, _HEADER_BYTES, _FRAME, self._silence)
             packet[1] = self._payload_type | self._marker
@@ -419,7 +420,7 @@ class Stream:
             # Mostly one packet; short ones may come joined, see rtp.end.
             at = 0
             while True:
-                end = rtp.end(self._incoming, at, n)
+                end = rtp.end(self._scratch, at, n)
                 self._packet_in(at, end)
                 if end == n:
                     break
@@ -427,7 +428,7 @@ class Stream:
 
     def _read_packet(self):
         try:
-            return self._socket.readinto(self._incoming, self._expected)
+            return self._socket.readinto(self._scratch, self._expected)
         except OSError:  # what our last packet met: nobody there
             self.send_errors += 1
             self._refused = self._before + 1
@@ -456,7 +457,7 @@ class Stream:
             self._refused = self._before + 1
             return
         n = len(data)
-        self._incoming[:n] = data
+        self._scratch[:n] = data
         if self._from_peer(address, n):
             self._packet_in(0, n)
 
@@ -466,7 +467,7 @@ class Stream:
                 return True
             self.strangers += 1
             return False
-        if self._address is None or not rtp.parse(self._incoming, 0, n, self._fields) or not self._agreed():
+        if self._address is None or not rtp.parse(self._scratch, 0, n, self._fields) or not self._agreed():
             if self._address == address:
                 return True  # to be counted as bad
             self.strangers += 1
@@ -493,7 +494,7 @@ class Stream:
 
     def _packet_in(self, at, end):
         fields = self._fields
-        if end >= _PACKET_BYTES or not rtp.parse(self._incoming, at, end, fields) or not self._agreed():
+        if end >= _PACKET_BYTES or not rtp.parse(self._scratch, at, end, fields) or not self._agreed():
             self.bad += 1
             return
         if fields[_SSRC_LOW] != self._ssrc_low or fields[_SSRC_HIGH] != self._ssrc_high:
@@ -510,12 +511,12 @@ class Stream:
         self.received += 1
         self._heard_ms = self._now_ms
         if fields[_PAYLOAD_TYPE] == self._event_type:
-            if self._receiving and not self._pressed.put(self._incoming, fields):
+            if self._receiving and not self._pressed.put(self._scratch, fields):
                 self.bad += 1
         else:
             self._learn_length(at, end)
             if self._receiving:
-                self._jitter.put(self._incoming, fields)
+                self._jitter.put(self._scratch, fields)
 
     def _new_source(self):
         # The first is taken as it comes; a change must be proved by a second packet (RFC 3550 A.1, probation).

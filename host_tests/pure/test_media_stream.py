@@ -8,6 +8,7 @@ from array import array
 
 import media.stream
 from expect import raises
+from media import jitter
 from media.stream import Stream
 
 try:
@@ -86,9 +87,9 @@ class Audio:
         self.passed = self.read_frames = 0
         self.put = 6 * 256  # what is written first is heard when the buffers have been round once
         self.calls = []
-        self.wave = array("i", bytes(1024))  # whole turns in 256 frames: multiples of 62.5 Hz
-        for i in range(256):
-            self.wave[i] = int(12000 * math.sin(2 * math.pi * tone_hz * i / 16000)) << 16
+        # Whole turns in 256 frames: multiples of 62.5 Hz
+        wave = [int(12000 * math.sin(2 * math.pi * tone_hz * i / 16000)) << 16 for i in range(256)]
+        self.wave = bytes(array("i", wave))
         self.heard = array("h", bytes(2 * keep))
         self.heard_frames = 0
         self.underruns = 0
@@ -113,11 +114,16 @@ class Audio:
         done = self.passed // 256 * 256
         if self.read_frames < done - 1280:
             self.read_frames = done - 1280
-        n = min(len(buf), done - self.read_frames)
-        for i in range(n):
-            buf[i] = self.wave[(self.read_frames + i) & 255]
+        n = min(len(buf) // 4, done - self.read_frames)
+        self.give(buf, (self.read_frames & 255) * 4, 4 * n)
         self.read_frames += n
         return 4 * n
+
+    def give(self, buf, at, n):
+        if PLAIN:
+            buf[:n] = self.wave[at : at + n]
+        else:  # the same without allocating
+            jitter.copy(buf, 0, self.wave, at, n)
 
     def write(self, buf):
         done = self.passed // 256
@@ -125,13 +131,16 @@ class Audio:
             if self.heard_frames:
                 self.underruns += 1
             self.put = (done + 1) * 256
-        n = min(len(buf), (done + 6) * 256 - self.put)
-        self.put += n
+        done = min(len(buf) // 2, (done + 6) * 256 - self.put)
+        self.put += done
+        if self.heard_frames < len(self.heard):
+            self.keep(buf, min(done, len(self.heard) - self.heard_frames))
+        self.heard_frames += done
+        return 2 * done
+
+    def keep(self, buf, n):
         for i in range(n):
-            if self.heard_frames < len(self.heard):
-                self.heard[self.heard_frames] = buf[i]
-            self.heard_frames += 1
-        return 2 * n
+            self.heard[self.heard_frames + i] = ((buf[2 * i] | buf[2 * i + 1] << 8) ^ 32768) - 32768
 
 
 class Peer:
@@ -292,7 +301,7 @@ def test_sound_each_way():
     assert call.audio.underruns == 0
     heard = call.audio.heard[8000:11200]
     assert abs(_level(heard, 500, 16000) - 9000) < 150
-    table = g711.decoding_table(8, array("i", bytes(1024)))
+    table = g711.decoding_table(8)
     said = [table[c] for packet in call.peer.receive()[10:20] for c in packet[12:]]
     assert abs(_level(said, 1000, 8000) - 12000) < 200
     assert call.stream.received == 50 and call.stream.lost == call.stream.late == call.stream.bad == 0
@@ -341,7 +350,7 @@ def test_ticks_that_come_late_and_early():
 
 
 def test_a_held_up_loop_leaves_no_delay():
-    for held_ms, caught_up in ((60, True), (200, True), (300, False), (2000, False)):
+    for held_ms, caught_up in ((60, True), (200, True), (300, False), (2000, False))[:: 3 if PLAIN else 1]:
         call = Call(keep=1)
         call.tick(50, call.peer.send)
         for _ in range(held_ms // 20):
