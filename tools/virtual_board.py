@@ -15,7 +15,6 @@ four bytes), the USB-serial chip, the fingers on the buttons, the microphone and
 """
 
 import argparse
-import collections
 import ctypes
 import errno
 import fcntl
