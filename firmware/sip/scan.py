@@ -276,7 +276,10 @@ def scan(buf: ptr8, i: int, c: int, w: ptr16) -> int:
         if h & 256:
             while j < e and buf[j] <= 32:
                 j += 1
-        while e > j and buf[e - 1] <= 32:
+        while e > j:
+            c = buf[e - 1]
+            if c > 32 or (c != 13 and c != 32 and c != 9 and c != 10):
+                break
             e -= 1
         if (h & 255) == 255:
             flags |= 4
@@ -651,6 +654,8 @@ def decode(buf: ptr8, i: int, e: int, w: ptr16, p: ptr16) -> int:
                             break
                         c = c * 10 + buf[j] - 48
                         j += 1
+                    if c > 65535:
+                        bad |= bit
                     p[8] = c
                 elif c and p[c] == 0:
                     p[c] = j

@@ -1,0 +1,147 @@
+from array import array
+
+from sip import scan as s
+from sip.scan import decode, find, outside, parts, scan
+
+NAMES = {
+    b"Via": s.H_VIA, b"FROM": s.H_FROM, b"to": s.H_TO, b"Call-ID": s.H_CALL_ID, b"CSeq": s.H_CSEQ, b"Contact": s.H_CONTACT,
+    b"Max-Forwards": s.H_MAX_FORWARDS, b"Content-Length": s.H_CONTENT_LENGTH, b"Content-Type": s.H_CONTENT_TYPE,
+    b"Record-Route": s.H_RECORD_ROUTE, b"Route": s.H_ROUTE, b"Expires": s.H_EXPIRES, b"Allow": s.H_ALLOW,
+    b"Supported": s.H_SUPPORTED, b"Require": s.H_REQUIRE, b"User-Agent": s.H_USER_AGENT,
+    b"Authorization": s.H_AUTHORIZATION, b"Proxy-Authorization": s.H_PROXY_AUTHORIZATION,
+    b"WWW-Authenticate": s.H_WWW_AUTHENTICATE, b"Proxy-Authenticate": s.H_PROXY_AUTHENTICATE,
+    b"Session-Expires": s.H_SESSION_EXPIRES, b"Min-SE": s.H_MIN_SE, b"Min-Expires": s.H_MIN_EXPIRES, b"RAck": s.H_RACK,
+    b"RSeq": s.H_RSEQ, b"Event": s.H_EVENT, b"Refer-To": s.H_REFER_TO, b"Referred-By": s.H_REFERRED_BY,
+    b"Replaces": s.H_REPLACES, b"Retry-After": s.H_RETRY_AFTER, b"Unsupported": s.H_UNSUPPORTED,
+    b"Proxy-Require": s.H_PROXY_REQUIRE, b"Content-Encoding": s.H_CONTENT_ENCODING, b"Timestamp": s.H_TIMESTAMP,
+    b"Date": s.H_DATE, b"Subscription-State": s.H_SUBSCRIPTION_STATE, b"Alert-Info": s.H_ALERT_INFO,
+    b"Call-Info": s.H_CALL_INFO, b"P-Asserted-Identity": s.H_P_ASSERTED_IDENTITY, b"Privacy": s.H_PRIVACY,
+    b"Diversion": s.H_DIVERSION, b"Path": s.H_PATH, b"Service-Route": s.H_SERVICE_ROUTE, b"Accept": s.H_ACCEPT,
+    b"Reason": s.H_REASON, b"Server": s.H_SERVER, b"Warning": s.H_WARNING, b"Subject": s.H_SUBJECT,
+    b"Content-Disposition": s.H_CONTENT_DISPOSITION, b"Allow-Events": s.H_ALLOW_EVENTS,
+    b"Authentication-Info": s.H_AUTHENTICATION_INFO,
+    # compact forms: RFC 3261 20, RFC 4028, RFC 6665, RFC 3515, RFC 3892
+    b"v": s.H_VIA, b"f": s.H_FROM, b"T": s.H_TO, b"i": s.H_CALL_ID, b"m": s.H_CONTACT, b"l": s.H_CONTENT_LENGTH,
+    b"C": s.H_CONTENT_TYPE, b"k": s.H_SUPPORTED, b"x": s.H_SESSION_EXPIRES, b"o": s.H_EVENT, b"r": s.H_REFER_TO,
+    b"b": s.H_REFERRED_BY, b"e": s.H_CONTENT_ENCODING, b"s": s.H_SUBJECT, b"u": s.H_ALLOW_EVENTS,
+}  # fmt: skip
+
+
+def index(data):
+    w = array("H", bytes(2 * (8 + 4 * 64)))
+    n = scan(data, 0, len(data), w)
+    return w, n
+
+
+def fields(data):
+    w, n = index(data)
+    return [(w[k], data[w[k + 2] : w[k + 3]]) for k in range(8, n, 4)], w[7]
+
+
+def one(line):
+    got, flags = fields(b"OPTIONS sip:a@b SIP/2.0\r\n" + line + b"\r\n\r\n")
+    return got[0] if got and not flags else None
+
+
+def test_every_known_name_in_any_case():
+    assert len(set(NAMES.values())) == 51
+    for name in NAMES:
+        for spelt in (name, name.lower(), name.upper()):
+            for after in (b":", b": ", b" : ", b"\t:\t", b":  "):
+                assert one(spelt + after + b"value") == (NAMES[name], b"value"), spelt
+
+
+def test_unknown_names_are_kept_without_an_id():
+    for name in (b"y", b"Vi", b"Viaa", b"To-", b"Call_ID", b"CalI-ID", b"Fron", b"g", b"X-Very-Unusual-Header-Name-Of-Some-Length"):
+        assert one(name + b": value") == (0, b"value"), name
+
+
+def test_values_are_trimmed():
+    for value in (b"a", b"", b"a b", b"a:b", b"\xc3\xa9\x00"):
+        assert one(b"Subject: \t" + value + b" \t ") == (s.H_SUBJECT, value)
+
+
+def test_folding_is_flagged_and_kept():
+    assert one(b"Subject: a\r\n b") == (s.H_SUBJECT | s.FOLDED, b"a\r\n b")
+    assert one(b"Subject:\r\n\tb\r\n  c  ") == (s.H_SUBJECT | s.FOLDED, b"b\r\n  c")
+    assert one(b"y:\r\n ") == (s.FOLDED, b"")
+
+
+def test_line_ends_may_be_lf_alone():
+    got, flags = fields(b"\r\n\r\nOPTIONS sip:a@b SIP/2.0\nVia: 1\nTo: 2\n\nbody")
+    assert got == [(s.H_VIA, b"1"), (s.H_TO, b"2")] and flags == 0
+
+
+def test_start_lines():
+    def start(line):
+        data = line + b"\r\nTo: a\r\n\r\n"
+        w, n = index(data)
+        return data[: w[4]], data[w[4] + 1 : w[5]], w[6], w[7]
+
+    assert start(b"INVITE sip:a@b SIP/2.0") == (b"INVITE", b"sip:a@b", 0, 0)
+    assert start(b"INVITE sip:a@b sip/2.0") == (b"INVITE", b"sip:a@b", 0, 0)
+    assert start(b"SIP/2.0 200 OK") == (b"SIP/2.0", b"200", 200, 0)
+    assert start(b"SIP/2.0 603 \xc3\xa9 \xc3\xa9")[2:] == (603, 0)
+    assert start(b"SIP/2.0 200 ")[2:] == (200, 0)
+    assert start(b"SIP/2.0 200")[2:] == (200, 0)
+    assert start(b"INVITE sip:a@b SIP/7.0")[3] == s.BAD_VERSION
+    assert start(b"SIP/3.0 200 OK")[3] == s.BAD_VERSION
+    for bad in (
+        b"INVITE  sip:a@b SIP/2.0", b"INVITE sip:a@b  SIP/2.0", b"INVITE sip:a@b SIP/2.0 ", b" INVITE sip:a@b SIP/2.0",
+        b"INVITE sip:a@b; lr SIP/2.0", b"INVITE sip:a@b", b"INVITE", b"", b"SIP/2.0 20 OK", b"SIP/2.0 2000 OK",
+        b"SIP/2.0 099 OK", b"SIP/2.0 700 OK", b"SIP/2.0 2x0 OK", b"SIP/2.0", b"GET / HTTP/1.1", b"INVITE\tsip:a@b\tSIP/2.0",
+    ):  # fmt: skip
+        assert start(bad)[3] & s.BAD_START, bad
+
+
+def test_what_is_no_header_field_is_flagged():
+    for line in (b"no colon", b": no name", b"two words: x", b"\x00: x", b"a\rb: x"):
+        got, flags = fields(b"OPTIONS sip:a@b SIP/2.0\r\n" + line + b"\r\nTo: a\r\n\r\n")
+        assert flags == s.BAD_LINE and got == [(s.H_TO, b"a")], line
+
+
+def test_every_truncation_is_flagged():
+    data = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nSubject: a\r\n b\r\nl: 4\r\n\r\nbody"
+    end = data.find(b"\r\n\r\n") + 4
+    for n in range(len(data) + 1):
+        w, _ = index(data[:n])
+        assert bool(w[7]) == (n < end), n
+        if n >= end:
+            assert w[2] == end
+
+
+def test_at_most_64_fields():
+    head = b"OPTIONS sip:a@b SIP/2.0\r\n"
+    assert fields(head + b"a: b\r\n" * 64 + b"\r\n") == ([(0, b"b")] * 64, 0)
+    got, flags = fields(head + b"a: b\r\n" * 65 + b"\r\n")
+    assert len(got) == 64 and flags == s.TOO_MANY
+
+
+def test_the_largest_message():
+    data = b"OPTIONS sip:a@b SIP/2.0\r\nSubject: " + b"x" * 65000 + b"\r\nTo: a\r\n\r\n"
+    data += b"y" * (65535 - len(data))
+    w, n = index(data)
+    assert w[7] == 0 and data[w[8 + 6] : w[8 + 7]] == b"a" and w[2] == 65045
+
+
+def test_find_and_outside():
+    w, n = index(b"OPTIONS sip:a@b SIP/2.0\r\nVia: 1\r\nTo: a\r\nv: 2\r\n\r\n")
+    assert find(w, s.H_VIA, 8) == 8 and find(w, s.H_VIA, 12) == 16 and find(w, s.H_VIA, 20) == -1
+    text = b'"a,\\",b" <sip:a,b>,c'
+    assert outside(text, 0, len(text), 44) == 18 and outside(text, 19, len(text), 44) == -1
+    assert outside(b'"open,', 0, 6, 44) == -1 and outside(b"<open,", 0, 6, 44) == -1 and outside(b'"\\', 0, 2, 44) == -1
+
+
+def test_a_message_does_not_keep_parts_of_the_one_before():
+    p = parts()
+    data = (
+        b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h:1;branch=b;rport=2;received=c\r\nFrom: d <e:f>;tag=g\r\n"
+        b"To: h <i:j>;tag=k\r\nCall-ID: l\r\nCSeq: 5 OPTIONS\r\nContact: m <n:o>\r\nl: 0\r\nMax-Forwards: 7\r\n\r\n"
+    )
+    w, n = index(data)
+    assert decode(data, 8, n, w, p) == 0 and 0 not in [p[k] for k in (0, 3, 5, 7, 8, 12, 14, 16, 20, 22, 24, 30, 36, 39)]
+    bare = b"OPTIONS sip:a@b SIP/2.0\r\n\r\n"
+    w, n = index(bare)
+    assert decode(bare, 8, n, w, p) == 62 << 9
+    # Contact, which need not be there, is absent when its URI is
+    assert list(p)[:28] + list(p)[30:31] + list(p)[36:] == [0] * 35 + [65535, 65535]
