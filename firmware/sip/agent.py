@@ -7,15 +7,14 @@ from binascii import hexlify
 from hashlib import sha256
 from os import urandom
 
+from lend import lend
 from micropython import const
 
-from . import sdp
 from .address import parse_uri
 from .call import Call
 from .dialog import Dialog
-from .digest import Authenticator
 from .message import ParseError, parse, response
-from .registration import Registration
+from .registration import Account, Registration
 from .scan import H_CALL_ID, H_CONTENT_TYPE, H_REQUIRE
 from .timers import Timers
 from .transaction import ACKED, REQUEST, Transactions, token
@@ -64,7 +63,8 @@ class Agent:
         self.unmatched = 0  # responses and ACKs to nothing
         self.faults = 0  # exceptions caught at the edge: each is a bug, here or in the application's rules
         self.print_fault = sys.print_exception
-        self._auth = None
+        self._account = None
+        self._sdp = None
         self._secret = urandom(8)
         self._tasks = []
 
@@ -100,7 +100,7 @@ class Agent:
         self._check(uri)
         self.user = user
         self.display = display or self.display
-        self._auth = Authenticator(auth_user or user, password)
+        self._account = Account(auth_user or user, password)
         self.registration = Registration(self, uri, user, password, auth_user, expires_s)
         self.registration.start()
         return self.registration
@@ -224,15 +224,22 @@ class Agent:
 
         Only the registrar's own challenges are answered: anybody else would collect digests of our password.
         """
-        if self._auth is None or self.registration is None or not self.registration.is_server(peer[0]):
+        if self.registration is None or not self.registration.is_server(peer[0]):
             return None
-        try:
-            if not self._auth.challenged(challenge.status, challenge, was_sent):
-                return None
-            sent = parse(request)
-            return self._auth.line(sent.method, sent.uri, sent.body)
-        except ValueError:
+        if not self._account.challenged(challenge, was_sent):
             return None
+        sent = parse(request)
+        return self._account.line(sent.method, sent.uri, sent.body)
+
+    def sdp(self):
+        """sdp.py, there only while offers and answers are made: `spare()` lets it go."""
+        if self._sdp is None:
+            self._sdp = lend("sip.sdp")
+        return self._sdp
+
+    def spare(self):
+        """A call is up or over: what only its beginning needed is given back."""
+        self._sdp = None
 
     def retire(self, call):
         """Forgets a call once nothing is expected for it."""
@@ -427,6 +434,7 @@ class Agent:
         if kind != b"application/sdp":
             self._reply(request, source, 415, (b"Accept: application/sdp",))
             return False
+        sdp = self.sdp()
         try:
             body, media = sdp.answer(sdp.parse(request.body), self.host, 9, 0, 0)
             if body:

@@ -4,7 +4,6 @@ from os import urandom
 
 from micropython import const
 
-from . import sdp
 from .dialog import Dialog
 from .message import response
 from .transaction import INVITE_CLIENT, PROCEEDING, T1, T2, derived
@@ -35,7 +34,7 @@ class Call:
         self.uri = b""
         self.display = ""
         self._since = agent.timers.clock()
-        self._offer = None  # parsed SDP of theirs that waits for our answer
+        self._offer = None  # SDP of theirs that waits for our answer
         self._offered = None  # our newest offer: their answer is read against it
         self._late = False  # our offer goes into the 200: their answer comes with the ACK
         self._media_address = None  # (host, port) of our RTP socket
@@ -147,7 +146,7 @@ class Call:
         if credentials:
             lines.append(credentials)
         self._version += 1
-        self._offered = body = sdp.offer(host, port, self._session, self._version)
+        self._offered = body = self.agent.sdp().offer(host, port, self._session, self._version)
         data = self.dialog.request(b"INVITE", agent.via(branch), lines, body, b"application/sdp")
         self._sequence = self.dialog.sequence
         self._sent_auth = credentials is not None
@@ -251,6 +250,7 @@ class Call:
         if not message.body:
             return self.media is not None
         try:
+            sdp = self.agent.sdp()
             media = sdp.accept(sdp.parse(message.body), self._offered)
             if media:
                 self.agent.pack(media.host, media.port)
@@ -281,7 +281,7 @@ class Call:
         self._invite = transaction
         transaction.user = self
         self._sequence = request.cseq
-        self._offer = sdp.parse(request.body) if request.body else None
+        self._offer = request.body
         self.uri = request.from_.uri
         self.display = text(request.from_.display)
 
@@ -316,11 +316,7 @@ class Call:
         if self.state != "up" or self._accepted is not None:
             self._reply(transaction, 500, (b"Retry-After: 1",))
             return
-        try:
-            self._offer = sdp.parse(request.body) if request.body else None
-        except ValueError:
-            self._reply(transaction, 488)
-            return
+        self._offer = request.body
         self._invite = transaction
         self._sequence = request.cseq
         self.dialog.refresh(request)
@@ -360,17 +356,19 @@ class Call:
         """Our SDP for the 200: the answer to their offer, or an offer; None when nothing fits. Sets `media`."""
         host, port = self._media_address
         self._version += 1
-        self._late = self._offer is None
+        self._late = not self._offer
         if self._late:
-            self._offered = sdp.offer(host, port, self._session, self._version)
+            self._offered = self.agent.sdp().offer(host, port, self._session, self._version)
             return self._offered
-        body, media = sdp.answer(self._offer, host, port, self._session, self._version)
-        self._offer = None
-        if body is not None:
-            try:
+        sdp = self.agent.sdp()
+        try:
+            body, media = sdp.answer(sdp.parse(self._offer), host, port, self._session, self._version)
+            if body:
                 self.agent.pack(media.host, media.port)
-            except ValueError:
-                return None
+        except ValueError:
+            body = None
+        self._offer = None
+        if body:
             self.media = media
         return body
 
@@ -429,6 +427,8 @@ class Call:
             return self.peer
 
     def _tell(self, event):
+        if event == "up" or event == "ended":
+            self.agent.spare()
         if self.on_event:
             self.on_event(self, event)
 

@@ -1,8 +1,26 @@
 """A dialog: the route set, tags and sequence numbers that two user agents share (RFC 3261 section 12)."""
 
 from .address import parse_name_addr, parse_uri
-from .message import compose
+from .message import request
 from .scan import H_FROM, H_RECORD_ROUTE, H_TO
+
+
+class Negotiated:
+    """What an offer and its answer agreed on (RFC 3264), seen from our side: send to `host` (str) and `port` with `payload`
+    (type) meaning `codec` (b"PCMU", b"PCMA"), telephone-event as `events` (-1: none), every `ptime_ms`; whether we may
+    `send` and will `receive`; `held`: the other side put us on hold. `index`: which m= line."""
+
+    send = receive = True
+    held = False
+
+    def __init__(self, index, host, port, payload, codec, events, ptime_ms):
+        self.index = index
+        self.host = host
+        self.port = port
+        self.payload = payload
+        self.codec = codec
+        self.events = events
+        self.ptime_ms = ptime_ms
 
 
 class Dialog:
@@ -69,22 +87,16 @@ class Dialog:
             self.sequence += 1
             sequence = self.sequence
         uri = self.target
-        head = [b"Via: " + via, b"Max-Forwards: 70"]
-        if self.routes:
-            routes = self.routes
+        routes = self.routes
+        if routes:
             first = parse_name_addr(routes[0]).uri
             if not parse_uri(first).lr:
                 # A strict router wants itself in the Request-URI, and the target as the last route.
                 uri = first
-                routes = routes[1:] + (b"<" + self.target + b">",)
-            for route in routes:
-                head.append(b"Route: " + route)
-        head.append(b"From: " + self.local)
-        head.append(b"To: " + self.remote)
-        head.append(b"Call-ID: " + self.call_id)
-        head.append(b"CSeq: %d %s" % (sequence, method))
-        head.extend(lines)
-        return compose(b"%s %s SIP/2.0" % (method, uri), head, body, content_type)
+                routes = routes[1:] + (b"<%s>" % self.target,)
+        return request(
+            method, uri, via, self.local, self.remote, self.call_id, sequence, routes, lines, body, content_type
+        )
 
 
 def _route_set(values):

@@ -4,6 +4,8 @@ import hashlib
 import os
 from binascii import hexlify
 
+from micropython import const
+
 from .address import quote, split_list, unquote
 from .scan import H_PROXY_AUTHENTICATE, H_WWW_AUTHENTICATE
 
@@ -62,13 +64,11 @@ def digest_response(algorithm, user, realm, password, method, uri, nonce, nc=b""
     return _hash(name, a1, nonce, a2)
 
 
-class _Answer:
-    # one challenge taken up, and how often its nonce was used
-    def __init__(self, challenge, proxy):
-        self.challenge = challenge
-        self.proxy = proxy
-        self.count = 0
-        self.cnonce = hexlify(os.urandom(8))
+# A challenge that was taken up, as a list: objects of a class of this file would keep the file in the heap.
+_CHALLENGE = const(0)
+_PROXY = const(1)
+_COUNT = const(2)  # how often its nonce was used
+_CNONCE = const(3)
 
 
 def _qop(challenge):
@@ -93,13 +93,14 @@ def _rank(challenge):
 
 
 class Authenticator:
-    """One account's answers to 401 and 407. `user` and `password` are bytes or str (sent as UTF-8)."""
+    """One account's answers to 401 and 407. `user` and `password` are bytes or str (sent as UTF-8). `answers` is the
+    dictionary that holds what was taken up, for a caller who keeps it longer than this object."""
 
-    def __init__(self, user, password):
+    def __init__(self, user, password, answers=None):
         self.user = user if isinstance(user, bytes) else user.encode()
         self.password = password if isinstance(password, bytes) else password.encode()
-        # realm -> _Answer, for servers (401) and proxies (407) apart: a request may need both; at most 4 kept
-        self._answers = {}
+        # (is it a proxy's, realm) -> challenge: a request may need both a server's and a proxy's; at most 4 kept
+        self._answers = {} if answers is None else answers
 
     def challenged(self, status, msg, request_had_credentials):
         """Takes up the challenges of a 401 or 407; True if sending the request again makes sense. Of several for a
@@ -126,11 +127,11 @@ class Authenticator:
             stale = challenge.get(b"stale", b"").lower() == b"true"
             if old and request_had_credentials and not stale:
                 # these credentials were in the request and were refused
-                if old.count:
+                if old[_COUNT]:
                     continue
             if len(self._answers) >= 4 and key not in self._answers:
                 self._answers.clear()
-            self._answers[key] = _Answer(challenge, proxy)
+            self._answers[key] = [challenge, proxy, 0, hexlify(os.urandom(8))]
             again = True
         return again
 
@@ -144,43 +145,27 @@ class Authenticator:
         return b"\r\n".join(lines) if lines else None
 
     def _line(self, answer, method, uri, body):
-        challenge = answer.challenge
-        answer.count += 1
+        challenge = answer[_CHALLENGE]
+        answer[_COUNT] += 1
         algorithm = challenge.get(b"algorithm", b"MD5")
         qop = _qop(challenge)
         session = algorithm.lower().endswith(b"-sess")
-        nc = b"%08x" % answer.count
+        nc = b"%08x" % answer[_COUNT]
         realm = challenge[b"realm"]
         nonce = challenge[b"nonce"]
+        cnonce = answer[_CNONCE]
         response = digest_response(
-            algorithm, self.user, realm, self.password, method, uri, nonce, nc, answer.cnonce, qop, body
+            algorithm, self.user, realm, self.password, method, uri, nonce, nc, cnonce, qop, body
         )
-        parts = [
-            b"Proxy-Authorization: Digest username=" if answer.proxy else b"Authorization: Digest username=",
-            quote(self.user),
-            b", realm=",
-            quote(realm),
-            b", nonce=",
-            quote(nonce),
-            b', uri="',
-            uri,
-            b'", response="',
-            response,
-            b'"',
-        ]
+        line = b'%sAuthorization: Digest username=%s, realm=%s, nonce=%s, uri="%s", response="%s"' % (
+            b"Proxy-" if answer[_PROXY] else b"", quote(self.user), quote(realm), quote(nonce), uri, response,
+        )  # fmt: skip
         if b"algorithm" in challenge:
-            parts.append(b", algorithm=")
-            parts.append(algorithm)
+            line += b", algorithm=" + algorithm
         if qop:
-            parts.append(b", qop=")
-            parts.append(qop)
-            parts.append(b", nc=")
-            parts.append(nc)
+            line += b", qop=%s, nc=%s" % (qop, nc)
         if qop or session:
-            parts.append(b', cnonce="')
-            parts.append(answer.cnonce)
-            parts.append(b'"')
+            line += b', cnonce="%s"' % cnonce
         if b"opaque" in challenge:
-            parts.append(b", opaque=")
-            parts.append(quote(challenge[b"opaque"]))
-        return b"".join(parts)
+            line += b", opaque=" + quote(challenge[b"opaque"])
+        return line

@@ -17,45 +17,53 @@ _parts = parts()
 # found at once among a module's own names, slowly among the built-in ones
 _len = len
 
-REASONS = {
-    100: b"Trying",
-    180: b"Ringing",
-    181: b"Call Is Being Forwarded",
-    183: b"Session Progress",
-    200: b"OK",
-    202: b"Accepted",
-    400: b"Bad Request",
-    401: b"Unauthorized",
-    403: b"Forbidden",
-    404: b"Not Found",
-    405: b"Method Not Allowed",
-    406: b"Not Acceptable",
-    407: b"Proxy Authentication Required",
-    408: b"Request Timeout",
-    413: b"Request Entity Too Large",
-    415: b"Unsupported Media Type",
-    416: b"Unsupported URI Scheme",
-    420: b"Bad Extension",
-    421: b"Extension Required",
-    422: b"Session Interval Too Small",
-    423: b"Interval Too Brief",
-    480: b"Temporarily Unavailable",
-    481: b"Call/Transaction Does Not Exist",
-    482: b"Loop Detected",
-    483: b"Too Many Hops",
-    486: b"Busy Here",
-    487: b"Request Terminated",
-    488: b"Not Acceptable Here",
-    489: b"Bad Event",
-    491: b"Request Pending",
-    500: b"Server Internal Error",
-    501: b"Not Implemented",
-    503: b"Service Unavailable",
-    505: b"Version Not Supported",
-    513: b"Message Too Large",
-    600: b"Busy Everywhere",
-    603: b"Decline",
-}
+# Default reason phrases (RFC 3261 21 and those of later RFCs): one string that is searched, since a dictionary of
+# them would take five times the heap.
+_REASONS = b"""
+100 Trying
+180 Ringing
+181 Call Is Being Forwarded
+183 Session Progress
+200 OK
+202 Accepted
+400 Bad Request
+401 Unauthorized
+403 Forbidden
+404 Not Found
+405 Method Not Allowed
+406 Not Acceptable
+407 Proxy Authentication Required
+408 Request Timeout
+413 Request Entity Too Large
+415 Unsupported Media Type
+416 Unsupported URI Scheme
+420 Bad Extension
+421 Extension Required
+422 Session Interval Too Small
+423 Interval Too Brief
+480 Temporarily Unavailable
+481 Call/Transaction Does Not Exist
+482 Loop Detected
+483 Too Many Hops
+486 Busy Here
+487 Request Terminated
+488 Not Acceptable Here
+489 Bad Event
+491 Request Pending
+500 Server Internal Error
+501 Not Implemented
+503 Service Unavailable
+505 Version Not Supported
+513 Message Too Large
+600 Busy Everywhere
+603 Decline
+"""
+
+
+def reason_of(status):
+    """The default reason phrase of a status code, or b"Unknown"."""
+    start = _REASONS.find(b"\n%d " % status)
+    return _REASONS[start + 5 : _REASONS.find(b"\n", start + 1)] if start >= 0 else b"Unknown"
 
 
 class ParseError(ValueError):
@@ -78,21 +86,8 @@ def _display(text, escaped):
     return unquote(b'"' + _unfold(text) + b'"') if escaped else text
 
 
-# the bits of decode()'s answer, in the order in which they are told
-_BAD = (
-    (1 << 10, b"Missing Via"),
-    (1 << 1, b"Bad Via"),
-    (1 << 14, b"Missing CSeq"),
-    (1 << 5, b"Bad CSeq"),
-    (1 << 13, b"Missing Call-ID"),
-    (1 << 4, b"Bad Call-ID"),
-    (1 << 11, b"Missing From"),
-    (1 << 2, b"Bad From"),
-    (1 << 12, b"Missing To"),
-    (1 << 3, b"Bad To"),
-    (1 << 7, b"Bad Max-Forwards"),
-    (1 << 8, b"Bad Content-Length"),
-)
+# The bits of decode()'s answer in the order in which they are told, each followed by what it says.
+_BAD = b"10Missing Via,1Bad Via,14Missing CSeq,5Bad CSeq,13Missing Call-ID,4Bad Call-ID,11Missing From,2Bad From,12Missing To,3Bad To,7Bad Max-Forwards,8Bad Content-Length"
 
 
 def parse(data):
@@ -296,12 +291,13 @@ class Message:
         if flags & 2:
             self._refuse(b"Too Many Header Fields", 513)
         if flags & 8:
-            self._refuse(REASONS[505], 505)
+            self._refuse(reason_of(505), 505)
         if flags & 1:
             self._refuse(b"No Blank Line After Header")
         if bad:
-            for bit, reason in _BAD:
-                if bad & bit:
+            for one in _BAD.split(b","):
+                reason = one.lstrip(b"0123456789")
+                if bad >> int(one[: _len(one) - _len(reason)]) & 1:
                     self._refuse(reason)
         if flags & 4:
             self._refuse(b"Bad Header Line")
@@ -317,23 +313,32 @@ class Message:
 
 
 def compose(start, lines, body=b"", content_type=None):
-    """A whole message: start line (without CRLF), header lines b"Name: value", Content-Length and the body."""
+    """A whole message: `start` (the start line, and what header lines it brings along), header lines b"Name: value",
+    Content-Length and the body."""
     parts = [start]
     parts.extend(lines)
     if content_type:
         parts.append(b"Content-Type: " + content_type)
-    parts.append(b"Content-Length: %d\r\n" % len(body))
+    parts.append(b"Content-Length: %d\r\n" % _len(body))
     parts.append(body)
     return b"\r\n".join(parts)
+
+
+def request(method, uri, via, sender, to, call_id, sequence, routes=(), lines=(), body=b"", content_type=None):
+    """A whole request (RFC 3261 8.1.1). `via`, `sender` (From), `to` and each of `routes` are values, as bytes."""
+    start = b"%s %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s" % (
+        method, uri, via, sender, to, call_id, sequence, method,
+    )  # fmt: skip
+    for route in routes:
+        start += b"\r\nRoute: " + route
+    return compose(start, lines, body, content_type)
 
 
 def response(req, status, reason=None, to_tag=None, lines=(), body=b"", content_type=None, source=None):
     """The answer to a request (RFC 3261 8.2.6): every Via, From, To, Call-ID and CSeq as they came; To gets `to_tag`
     when it has none and status is over 100; Record-Route for 101..299; Timestamp for 100. With source=(host, port) the
     top Via says where the request came from (RFC 3261 18.2.1, RFC 3581)."""
-    if reason is None:
-        reason = REASONS.get(status, b"Unknown")
-    out = [b"SIP/2.0 %d %s" % (status, reason)]
+    out = [b"SIP/2.0 %d %s" % (status, reason or reason_of(status))]
     vias = req.raw(H_VIA)
     if source:
         vias[0] = _stamp(vias[0], req.via, source)
@@ -342,24 +347,19 @@ def response(req, status, reason=None, to_tag=None, lines=(), body=b"", content_
     if 100 < status < 300:
         for value in req.raw(H_RECORD_ROUTE):
             out.append(b"Record-Route: " + value)
-    out.append(b"From: " + (req.get(H_FROM) or b""))
     to = req.get(H_TO) or b""
     if to_tag and status > 100 and req.to_tag is None:
-        out.append(b"To: %s;tag=%s" % (to, to_tag))
-    else:
-        out.append(b"To: " + to)
-    out.append(b"Call-ID: " + (req.get(H_CALL_ID) or b""))
-    out.append(b"CSeq: " + (req.get(H_CSEQ) or b""))
+        to = b"%s;tag=%s" % (to, to_tag)
+    out.append(
+        b"From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s"
+        % (req.get(H_FROM) or b"", to, req.get(H_CALL_ID) or b"", req.get(H_CSEQ) or b"")
+    )
     if status == 100:
         value = req.get(H_TIMESTAMP)
         if value:
             out.append(b"Timestamp: " + value)
     out.extend(lines)
-    if content_type:
-        out.append(b"Content-Type: " + content_type)
-    out.append(b"Content-Length: %d\r\n" % len(body))
-    out.append(body)
-    return b"\r\n".join(out)
+    return compose(b"\r\n".join(out), (), body, content_type)
 
 
 def _stamp(line, via, source):

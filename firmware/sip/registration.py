@@ -4,9 +4,10 @@ from os import urandom
 
 from micropython import const
 
+from lend import lend
+
 from .address import parse_name_addr, parse_uri
-from .digest import Authenticator
-from .message import compose
+from .message import request
 from .scan import H_CONTACT, H_EXPIRES, H_MIN_EXPIRES
 from .transaction import token
 from .words import text
@@ -14,6 +15,29 @@ from .words import text
 _FIRST_RETRY_MS = const(2000)
 _LAST_RETRY_MS = const(300000)  # five minutes: a PBX that was away is found again within that
 _LONGEST_S = const(86400)
+
+
+class Account:
+    """Who we are to a server, and its challenges that we answer. digest.py is there only while it is at work."""
+
+    def __init__(self, user, password):
+        self._user = user
+        self._password = password
+        self._answers = {}
+
+    def _authenticator(self):
+        return lend("sip.digest").Authenticator(self._user, self._password, self._answers)
+
+    def challenged(self, message, was_sent):
+        """Takes up a 401 or 407; True if the request should be sent again. `was_sent`: it had credentials."""
+        try:
+            return self._authenticator().challenged(message.status, message, was_sent)
+        except ValueError:
+            return False
+
+    def line(self, method, uri, body=b""):
+        """The header field that a request needs, None while nothing was asked."""
+        return self._authenticator().line(method, uri, body) if self._answers else None
 
 
 class Registration:
@@ -26,7 +50,7 @@ class Registration:
         self.user = user
         self.expires_s = expires_s
         self.granted_s = 0
-        self.auth = Authenticator(auth_user or user, password)
+        self.account = Account(auth_user or user, password)
         host = parse_uri(uri).host
         if b":" in host:
             host = b"[" + host + b"]"
@@ -112,23 +136,17 @@ class Registration:
         agent = self.agent
         self._sequence += 1
         branch = agent.new_branch()
-        name = self.address_of_record
-        lines = [
-            b"Via: " + agent.via(branch),
-            b"Max-Forwards: 70",
-            b"From: <%s>;tag=%s" % (name, self._tag),
-            b"To: <%s>" % name,
-            b"Call-ID: " + self._call_id,
-            b"CSeq: %d REGISTER" % self._sequence,
-            b"Contact: <%s>" % agent.contact_uri(self.user),
-            b"Expires: %d" % expires_s,
-            agent.ABOUT,
-        ]
-        credentials = self.auth.line(b"REGISTER", self.server)
+        name = b"<%s>" % self.address_of_record
+        contact = b"Contact: <%s>\r\nExpires: %d" % (agent.contact_uri(self.user), expires_s)
+        lines = [contact, agent.ABOUT]
+        credentials = self.account.line(b"REGISTER", self.server)
         self._sent_auth = credentials is not None
         if credentials:
             lines.append(credentials)
-        data = compose(b"REGISTER %s SIP/2.0" % self.server, lines)
+        sender = b"%s;tag=%s" % (name, self._tag)
+        data = request(
+            b"REGISTER", self.server, agent.via(branch), sender, name, self._call_id, self._sequence, (), lines
+        )
         if agent.transactions.client(b"REGISTER", branch, data, self.peer, self) is None:
             self._failed("the table of transactions is full")
 
@@ -147,7 +165,7 @@ class Registration:
             return
         if status < 300:
             self._succeeded(message)
-        elif status in (401, 407) and self._attempts < 3 and self._challenged(status, message):
+        elif status in (401, 407) and self._attempts < 3 and self.account.challenged(message, self._sent_auth):
             self._attempts += 1
             self._send(self.expires_s if self._active else 0)
         elif status == 423 and self._attempts < 3 and self._longer(message):
@@ -160,12 +178,6 @@ class Registration:
             elif status == 404:
                 reason += "; check sip.user: the server does not know it"
             self._failed(reason)
-
-    def _challenged(self, status, message):
-        try:
-            return self.auth.challenged(status, message, self._sent_auth)
-        except ValueError:
-            return False
 
     def _longer(self, message):
         """423: the registrar wants Min-Expires at least (10.2.8)."""

@@ -5,6 +5,8 @@ PCMU and PCMA by static or dynamic payload type; every other media line is refus
 
 from micropython import const
 
+from .dialog import Negotiated
+
 CODECS = ((0, b"PCMU"), (8, b"PCMA"))
 
 _EVENTS = const(101)  # the payload type our own offers give telephone-event
@@ -59,33 +61,23 @@ class Session:
         self.media = media
 
 
-class Negotiated:
-    """What was agreed, seen from our side: send to `host` (str) and `port` with `payload` (type) meaning `codec`
-    (b"PCMU", b"PCMA"), telephone-event as `events` (-1: none), every `ptime_ms`; whether we may `send` and will
-    `receive`; `held`: the other side put us on hold. `index`: which m= line."""
-
-    def __init__(self, index, media, form, codec, events, direction):
-        self.index = index
-        self.host = media.host.decode()
-        self.port = media.port
-        self.payload = _payload(form)
-        self.codec = codec
-        self.events = events
-        ptime_ms = media.ptime_ms or 20
-        if media.maxptime_ms and ptime_ms > media.maxptime_ms:
-            ptime_ms = media.maxptime_ms
-        self.ptime_ms = ptime_ms
-        # an address of zeroes is hold as RFC 2543 had it: they still may send
-        zero = media.host == b"0.0.0.0" or media.host == b"::"
-        self.send = bool(direction & _SEND) and not zero
-        self.receive = bool(direction & _RECEIVE)
-        self.held = zero or not media.direction & _RECEIVE
-
-
 def _number(text, most):
     if not text.isdigit() or len(text) > 9 or int(text) > most:
         raise SdpError("not a number up to %d" % most)
     return int(text)
+
+
+def _negotiated(index, media, form, codec, events, direction):
+    ptime_ms = media.ptime_ms or 20
+    if media.maxptime_ms and ptime_ms > media.maxptime_ms:
+        ptime_ms = media.maxptime_ms
+    # an address of zeroes is hold as RFC 2543 had it: they still may send
+    zero = media.host == b"0.0.0.0" or media.host == b"::"
+    agreed = Negotiated(index, media.host.decode(), media.port, _payload(form), codec, events, ptime_ms)
+    agreed.send = bool(direction & _SEND) and not zero
+    agreed.receive = bool(direction & _RECEIVE)
+    agreed.held = zero or not media.direction & _RECEIVE
+    return agreed
 
 
 def _payload(form):
@@ -202,7 +194,7 @@ def answer(session, host, port, session_id, version, codecs=CODECS, direction=b"
                     # what they send we receive, and the other way round
                     theirs = one.direction
                     mirrored = ours & ((theirs & _SEND) << 1 | (theirs & _RECEIVE) >> 1)
-                    agreed = Negotiated(index, one, form, codec, one.events(), mirrored)
+                    agreed = _negotiated(index, one, form, codec, one.events(), mirrored)
                     break
             if agreed:
                 out.append(_audio(one, form, agreed, port, mirrored & ~_SEND if not agreed.send else mirrored))
@@ -240,5 +232,5 @@ def accept(session, offered):
                 events = one.events()
                 if events < 0 and b"%d" % mine.events() in one.formats and b"%d" % mine.events() not in one.maps:
                     events = mine.events()
-                return Negotiated(0, one, form, codec, events, mirrored)
+                return _negotiated(0, one, form, codec, events, mirrored)
     return None

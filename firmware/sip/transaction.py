@@ -10,7 +10,7 @@ from os import urandom
 
 from micropython import const
 
-from .message import compose, parse
+from .message import parse, request
 from .scan import H_FROM, H_ROUTE, H_TO
 
 # RFC 3261 table 4, milliseconds.
@@ -123,15 +123,10 @@ def derived(method, invite, to=None):
 
     `to`: the To value of the response for an ACK; None repeats the INVITE's, as CANCEL must.
     """
-    request = parse(invite)
-    lines = [b"Via: " + request.vias[0], b"Max-Forwards: 70"]
-    for route in request.all(H_ROUTE):
-        lines.append(b"Route: " + route)
-    lines.append(b"From: " + request.get(H_FROM))
-    lines.append(b"To: " + (to or request.get(H_TO)))
-    lines.append(b"Call-ID: " + request.call_id)
-    lines.append(b"CSeq: %d %s" % (request.cseq, method))
-    return compose(method + b" " + request.uri + b" SIP/2.0", lines)
+    sent = parse(invite)
+    return request(
+        method, sent.uri, sent.vias[0], sent.get(H_FROM), to or sent.get(H_TO), sent.call_id, sent.cseq, sent.all(H_ROUTE)
+    )
 
 
 class Transaction:

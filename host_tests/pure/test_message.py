@@ -192,6 +192,6 @@ def test_unknown_methods_and_case():
     assert r.method == odd and r.all(H_SUPPORTED) == [] and r.all(H_ROUTE) == []
 
 
-def test_every_reason_is_short_bytes():
-    for status in m.REASONS:
-        assert 100 <= status <= 699 and isinstance(m.REASONS[status], bytes)
+def test_default_reasons():
+    assert m.reason_of(100) == b"Trying" and m.reason_of(486) == b"Busy Here" and m.reason_of(603) == b"Decline"
+    assert m.reason_of(299) == b"Unknown" and m.reason_of(0) == b"Unknown"

@@ -1,0 +1,15 @@
+"""Code for the moment: what is needed now and then, and would else lie in the heap for years."""
+
+import sys
+
+
+def lend(name):
+    """Imports "room.file" without keeping it in sys.modules: its heap is free again when the caller is done with it.
+
+    Only for bytecode (machine code is never freed), and only for what leaves no object of its own classes behind.
+    """
+    module = __import__(name, None, None, ("*",))
+    room, _, leaf = name.rpartition(".")
+    del sys.modules[name]
+    delattr(sys.modules[room], leaf)
+    return module
