@@ -134,7 +134,7 @@ def speech_figures(folder):
 def _used(door):
     """Bytes of heap in use, garbage collected first."""
     door.console("import gc")
-    return int(door.console("gc.collect() or gc.mem_alloc()").split("\n")[0])
+    return int(door.console("(gc.collect(), gc.mem_alloc())[1]").split("\n")[0])
 
 
 def _account(kamailio):
@@ -159,7 +159,7 @@ def _holds(folder, kamailio, heap):
                 return False
             with Wire((door.address, 5060)) as wire:
                 for _ in range(2):
-                    ok = _talk(wire, 100)
+                    ok = _talk(wire, 50)
                     if "In a call with" not in door.status() or wire.bye(ok).status != 200:
                         return False
                     door.wait_no_call(3)
