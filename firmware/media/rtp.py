@@ -142,7 +142,8 @@ class Source:
             ahead = 1
             self._seen = 0
         self.lost += ahead - 1
-        self._seen = (self._seen << ahead & 0x3FFFFFFF | 1) if ahead < _WINDOW else 1
+        # Masked before it is shifted: more than 30 bits would be an object.
+        self._seen = (self._seen & 0x3FFFFFFF >> ahead) << ahead | 1 if ahead < _WINDOW else 1
         self.highest = sequence
         self._bad = -1
         self.received += 1

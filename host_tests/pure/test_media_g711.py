@@ -32,10 +32,11 @@ def test_all_256_bytes():
 
 
 def test_the_slow_functions_agree_with_the_kernels():
-    for sample in range(-32768, 32768, 41):
-        samples = array("h", [sample, -1 - sample])
-        assert _encode(g711.PCMU, samples, 2) == bytes([g711.ulaw(sample), g711.ulaw(-1 - sample)])
-        assert _encode(g711.PCMA, samples, 2) == bytes([g711.alaw(sample), g711.alaw(-1 - sample)])
+    samples = array("h", range(-32768, 32768, 41))
+    samples.append(32767)
+    n = len(samples) & ~1
+    assert _encode(g711.PCMU, samples, n) == bytes([g711.ulaw(sample) for sample in samples[:n]])
+    assert _encode(g711.PCMA, samples, n) == bytes([g711.alaw(sample) for sample in samples[:n]])
 
 
 def test_a_table_can_change_its_law():

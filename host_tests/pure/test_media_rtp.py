@@ -152,6 +152,14 @@ def test_a_wide_gap_forgets_what_was_before():
     assert source.lost == 38
 
 
+def test_what_was_seen_stays_a_small_int():
+    source = rtp.Source()
+    for n in range(200):
+        source.count(n + n // 7 * 3)
+        assert 0 <= source._seen < 1 << 30
+    assert _count(source, *range(270, 284)) == [0 if (n - n // 10 * 10) < 7 else 1 for n in range(270, 284)]
+
+
 def test_a_jump_must_be_proved():
     source = rtp.Source()
     _count(source, 1, 2, 3)

@@ -359,7 +359,7 @@ def test_a_held_up_loop_leaves_no_delay():
         call.now += held_ms
         for _ in range(held_ms // 20 if caught_up else 1):
             call.stream.tick(call.now)
-        call.tick(200, call.peer.send)
+        call.tick(200 if not PLAIN else 100, call.peer.send)
         underruns = call.audio.underruns
         call.tick(200 if not PLAIN else 20, call.peer.send)
         assert call.audio.underruns == underruns
@@ -390,11 +390,11 @@ def test_ringing_until_the_peer_is_heard_and_again():
         call.tick()
         listen()
     assert not any(loud[-90:])
-    for _ in range(260):
+    for _ in range(10):  # it goes on where it was silenced
         call.tick()
         listen()
-    assert any(loud[-260:])
-    assert call.stream.silence_ms() == 355 * 20
+    assert all(loud[-4:])
+    assert call.stream.silence_ms() == 105 * 20
     call.stream.tone(None)
     call.tick(2)
     listen()
@@ -571,7 +571,7 @@ def test_the_peer_changes_its_packets_length():
     call = Call()
     call.tick(10, call.peer.send)
     for n, pattern in ((80, (2,)), (480, (1, 0, 0)), (160, (1,)), (240, (1, 1, 0)), (160, (2, 0))):
-        for i in range(60):
+        for i in range(60 if not PLAIN else 24):
             for _ in range(pattern[i % len(pattern)]):
                 call.peer.send(b"\x80" * n, 0, n)
             call.tick()
@@ -623,9 +623,9 @@ def test_a_refusing_peer_is_a_counted_loss():
     call.tick(2)
     call.peer.socket.close()
     before = call.stream.sent
-    call.tick(200)
-    assert call.stream.send_errors >= 10
-    assert call.stream.sent - before < 60  # only every tenth was tried
+    call.tick(100)
+    assert call.stream.send_errors >= 8
+    assert call.stream.sent - before < 30  # only every tenth was tried
     assert "not sent" in call.stream.status()
     call.end()
 
