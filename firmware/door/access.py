@@ -1,20 +1,12 @@
 """Who may call, and which keys open the door. No clock, no socket, no pin: times are given in."""
 
-try:
-    from time import ticks_add, ticks_diff
-except ImportError:  # CPython
+from time import ticks_add, ticks_diff
 
-    def ticks_add(t, delta):
-        return t + delta
+from micropython import const
 
-    def ticks_diff(a, b):
-        return a - b
-
-
-_KEYS = "0123456789*#ABCD"  # RFC 4733 3.2: events 0 to 15
-_MAX_WRONG = 3
-_LOCK_MS = 30000
-_PAUSE_MS = 5000  # a pause this long begins the code again
+_MAX_WRONG = const(3)
+_LOCK_MS = const(30000)
+_PAUSE_MS = const(5000)  # a pause this long begins the code again
 
 
 def may_call(host, server_host, peers):
@@ -67,7 +59,7 @@ class Keypad:
         if ticks_diff(now_ms, self._last_ms) > _PAUSE_MS:
             self._entered = ""
         self._last_ms = now_ms
-        key = _KEYS[event]
+        key = "0123456789*#ABCD"[event]  # RFC 4733 3.2
         if key == "*" and "*" not in code:
             self._entered = ""
             return None

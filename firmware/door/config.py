@@ -11,11 +11,13 @@ import json
 import os
 import sys
 
-SCHEMA = 1  # rises when a key changes its name or meaning; _MIGRATIONS then says how
+from micropython import const
+
+_SCHEMA = const(1)  # rises when a key changes its name or meaning; _MIGRATIONS then says how
 
 _MIGRATIONS = {}  # {old schema: function(dict), which makes it that schema + 1}
-_MAX_FILE = 16384  # a longer file is not ours, and would not fit the heap
-_ENOENT = 2
+_MAX_FILE = const(16384)  # a longer file is not ours, and would not fit the heap
+_ENOENT = const(2)
 
 
 class Mistake(ValueError):
@@ -40,7 +42,7 @@ class Config:
         self.path = path
         self.words = []
         self.kept = {}
-        self.schema = SCHEMA
+        self.schema = _SCHEMA
         self.secrets = ()
         self._values = {}
         self._defaults(lend("schema"))
@@ -134,22 +136,22 @@ class Config:
         return self
 
     def _migrate(self, data):
-        schema = data.pop("schema", SCHEMA)
+        schema = data.pop("schema", _SCHEMA)
         if not isinstance(schema, int) or isinstance(schema, bool):
-            schema = SCHEMA
+            schema = _SCHEMA
         while schema in _MIGRATIONS:
             _MIGRATIONS[schema](data)
             schema += 1
-        self.schema = max(schema, SCHEMA)
-        if schema > SCHEMA:
+        self.schema = max(schema, _SCHEMA)
+        if schema > _SCHEMA:
             text = "%s was written by a newer version; what this one does not know is kept, not used"
             self.words.append(text % self.path)
 
-    def _aside(self, what):
+    def _aside(self, words):
         kept = self.path + ".bad"
         try:
             os.rename(self.path, kept)
             kept = "it is kept as %s" % kept
         except OSError:
             kept = "it could not be set aside"
-        self.words.append("%s %s: the defaults are used, and %s" % (self.path, what, kept))
+        self.words.append("%s %s: the defaults are used, and %s" % (self.path, words, kept))

@@ -78,7 +78,8 @@ class Door:
         self._limit = 0
         self._silent = False
         self._reports = 0
-        self._refused = ""
+        self._refused = ""  # who was told of last
+        self._refused_s = 0  # and when another may be
         self._renew = 0  # 1: register again, 2: connect again; at _renew_at
         self._renew_at = 0
         self._said = ""
@@ -248,9 +249,17 @@ class Door:
                 continue
             await network.up(self.config.get("wifi.ssid"), self.config.get("wifi.password"))
             if network.is_up():
+                if self._agent:
+                    self._tell(network.words())
+                    self._again()
                 await self._online(network)
             if not network.is_up():
                 self._tell(network.words())
+
+    def _again(self):
+        """The network is back, or the address is another: registers at once."""
+        if self._registration:
+            self._registration.start()
 
     async def _online(self, network):
         """While the network lasts."""
@@ -263,12 +272,11 @@ class Door:
             elif agent and agent.host != host and host:
                 self.say("The address is now %s." % host)
                 agent.host = host
-                lend("setup").register(self)
+                self._again()
             if self._renew and ticks_diff(ticks_ms(), self._renew_at) >= 0:
                 if self._renew > 1:
                     return
-                self._renew = 0
-                lend("setup").register(self)
+                await lend("setup").register(self)
             await asyncio.sleep_ms(200)
 
     def _on_registration(self, registration):
@@ -380,8 +388,9 @@ class Door:
         peers = get("call.peers")
         if not may_call(host, server, peers):
             how = "door.set('call.peers', '%s')" % (peers + "," + host if peers else host)
-            if host != self._refused:
+            if host != self._refused and self._up_s >= self._refused_s:  # a flood of them is one line in ten seconds
                 self._refused = host
+                self._refused_s = self._up_s + 10
                 self.say("Refused a call from %s, which is neither sip.server nor listed: %s lets it in." % (host, how))
             return 403, ("This address is not listed at the door: %s" % how).encode()
         if get("call.incoming") == "reject":

@@ -32,26 +32,32 @@ async def start_agent(door, host):
     door._agent = agent
     levels(door)
     door.say("Listening for calls at sip:%s@%s:%d." % (get("sip.user"), host, agent.port))
-    register(door)
+    await register(door)
     gc.collect()
 
 
-def register(door):
+async def register(door):
     """Begins a registration with what is configured now, in place of the one there was."""
     agent = door._agent
     get = door.config.get
     door._trouble = ""
     door._renew = 0
     old, door._registration = door._registration, None
-    if old:
-        old.stop()
     if agent is None:
         return
+    if old:
+        # Its last word first: it may be about the very address that is registered next.
+        done = []
+        old.stop(lambda: done.append(1))
+        for _ in range(50):
+            if done:
+                break
+            await asyncio.sleep_ms(20)
+        agent.registration = None
     agent.user = get("sip.user")
     agent.display = get("sip.display")
     server = get("sip.server")
     if not server:
-        agent.registration = None
         return
     try:
         registration = agent.register(
