@@ -249,10 +249,12 @@ class Console:
         try:
             bytearray(_ENOUGH)
         except MemoryError:
-            for name in [n for n in self._names if n not in self._first]:
+            own = [n for n in self._names if n not in self._first]
+            for name in own:
                 del self._names[name]
             gc.collect()
-            await self._write("The memory was full: the names that were made here are gone.\n")
+            if own:
+                await self._write("The memory was full: the names that were made here are gone.\n")
         self._spare = bytes(_SPARE)
 
     def _begin(self, source):
