@@ -38,10 +38,10 @@ _MIC_WORDS = const(686)  # filter history, and 40 ms of the microphone waiting; 
 _MIC_PIECE = const(128)  # frames fetched at a time
 _SPEAKER_SAMPLES = const(640)  # samples the I2S did not take yet
 _CHUNK = const(80)  # and how many it is given at a time
-_SETTLE = const(6)  # ticks before the speaker gets its first sample: until the I2S has once been round its DMA
-# buffers, it plays what is put there a whole round later, and would for the rest of the call
+# Until the I2S has once been round its DMA buffers (up to seven), it plays what is put there a whole round later, and would
+# do so for the rest of the call: the speaker gets nothing for as many ticks.
+_SETTLE = const(6)
 _PREFILL = const(448)  # silence ahead of the first sound: a DMA buffer, and what the wake-ups of the loop may vary
-
 _PLENTY = const(640)  # ahead of a frame: it is not needed yet
 
 _PACKET_BYTES = const(512)  # the longest taken in: 60 ms of G.711 and its header
@@ -327,8 +327,9 @@ class Stream:
         if self._flush:
             # What the DMA holds from before is not for this call.
             self._flush = False
-            while self._audio.read(self._raw):
-                pass
+            for _ in range(40):
+                if not self._audio.read(self._raw):
+                    break
         while self._mic_level <= _MIC_WORDS - _MIC_HISTORY - _MIC_PIECE:
             got = self._audio.read(self._raw) >> 2
             self._condition(self._mic_level, got)
