@@ -237,6 +237,6 @@ def parse_via(value, first=False):
     one[8] = H_VIA
     one[10] = 0
     one[11] = n
-    if decode(value, 8, 12, one, _parts) & 1 << H_VIA or _parts[11] and not first:
+    if decode(value, 8, 12, one, _parts) & (1 << H_VIA | 1) or _parts[11] and not first:
         raise ValueError("not a Via")
     return make_via(value, _parts)

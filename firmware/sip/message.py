@@ -87,7 +87,7 @@ def _display(text, escaped):
 
 
 # The bits of decode()'s answer in the order in which they are told, each followed by what it says.
-_BAD = b"10Missing Via,1Bad Via,14Missing CSeq,5Bad CSeq,13Missing Call-ID,4Bad Call-ID,11Missing From,2Bad From,12Missing To,3Bad To,7Bad Max-Forwards,8Bad Content-Length"
+_BAD = b"10Missing Via,1Bad Via,0Bad Via,14Missing CSeq,5Bad CSeq,13Missing Call-ID,4Bad Call-ID,11Missing From,2Bad From,12Missing To,3Bad To,7Bad Max-Forwards,8Bad Content-Length"
 
 
 def parse(data):
@@ -100,8 +100,8 @@ def parse(data):
     if n > 65535:
         raise ParseError(513, b"Message Too Large")
     n = scan(data, 0, n, _scratch)
-    if _scratch[7] & 16:
-        raise ParseError(400, b"Bad Start Line")
+    if _scratch[7] & 17 == 17:
+        raise ParseError(400, b"Not SIP")
     bad = decode(data, 8, n, _scratch, _parts)
     msg = Message()
     if bad:
@@ -288,6 +288,8 @@ class Message:
         another method (8.1.1.5), the body is shorter than Content-Length says (18.3)."""
         flags = self._index[7]
         bad = self._bad & ~64
+        if flags & 16:
+            self._refuse(b"Bad Start Line")
         if flags & 2:
             self._refuse(b"Too Many Header Fields", 513)
         if flags & 8:

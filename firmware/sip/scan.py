@@ -85,7 +85,7 @@ _METHOD_SLOTS = const(496)
 _METHOD_STARTS = const(528)
 _TEXT = const(544)
 _METHODS_AT = const(1118)  # _TEXT and _NAMES before it
-_VERSION_AT = const(1214)  # and _METHODS
+_PROTOCOL_AT = const(1214)  # and _METHODS
 
 
 def _make_table():
@@ -103,7 +103,7 @@ def _make_table():
         table[_METHOD_SLOTS + (name[0] * 3 + len(name) & 31)] = number
         table[_METHOD_STARTS + number] = start
         start += len(name) + 1
-    return bytes(table + _NAMES + _METHODS + b"sip/2.0/")
+    return bytes(table + _NAMES + _METHODS + b"sip/")
 
 
 _TABLE = _make_table()
@@ -150,6 +150,9 @@ def scan(buf: ptr8, i: int, c: int, w: ptr16) -> int:
     w[3] = 0
     w[6] = 0
     if i >= last:
+        w[1] = i
+        w[4] = i
+        w[5] = i
         w[7] = 17  # BAD_START, NO_BLANK_LINE
         return 8
     # start line
@@ -191,7 +194,8 @@ def scan(buf: ptr8, i: int, c: int, w: ptr16) -> int:
             s -= 3
             if c < 100 or c > 699:
                 flags |= 16
-        w[6] = c
+        # never 0: what begins as a response is none of the requests
+        w[6] = c if c else 1
         h = k
         j = s
     else:
@@ -352,7 +356,8 @@ def decode(buf: ptr8, i: int, e: int, w: ptr16, p: ptr16) -> int:
               Max-Forwards (65535: absent); Content-Length (65535: absent)
 
     Returns bits: 1 << id for a field that is malformed (From, To, Call-ID, CSeq, Max-Forwards, Content-Length: also when
-    it is there twice), 1 << 9 + id for a missing Via, From, To, Call-ID or CSeq.
+    it is there twice; Via: up to its sent-by), 1 for a Via whose parameters are malformed, 1 << 9 + id for a missing Via,
+    From, To, Call-ID or CSeq.
     """
     k = i
     n = e
@@ -388,18 +393,20 @@ def decode(buf: ptr8, i: int, e: int, w: ptr16, p: ptr16) -> int:
                 p[7] = 0
                 p[8] = 0
                 p[11] = 0
-                # SIP / 2.0 / transport
+                # SIP / version / transport
                 s = 0
                 while i < e:
                     c = buf[i]
                     if c > 32:
-                        if (c | 32) != t[_VERSION_AT + s]:
-                            break
-                        s += 1
-                        if s == 8:
+                        if s < 4:
+                            if (c | 32) != t[_PROTOCOL_AT + s]:
+                                break
+                            s += 1
+                        elif c == 47:
+                            s = 5
                             break
                     i += 1
-                if s != 8:
+                if s != 5:
                     bad |= bit
                     continue
                 i += 1
@@ -571,6 +578,9 @@ def decode(buf: ptr8, i: int, e: int, w: ptr16, p: ptr16) -> int:
                 if x != 1 and not (j - s == 1 and buf[s] == 42):
                     bad |= bit
                     continue
+            if h == 1:
+                # sent-by is good: whatever follows, an answer finds its way
+                bit = 1
             # ;name=value...
             while i < e:
                 c = buf[i]
@@ -592,6 +602,9 @@ def decode(buf: ptr8, i: int, e: int, w: ptr16, p: ptr16) -> int:
                             break
                     i += 1
                 x = i - s
+                if x == 0 and i < e:
+                    bad |= bit
+                    break
                 while i < e and buf[i] <= 32:
                     i += 1
                 j = i

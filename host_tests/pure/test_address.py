@@ -99,7 +99,9 @@ def test_vias():
     assert parse_via(b"SIP/2.0/TLS [2001:db8::9:1];received=[2001:db8::9:255]")[:5] == (
         b"TLS", b"2001:db8::9:1", 0, None, b"[2001:db8::9:255]",
     )  # fmt: skip
-    assert parse_via(b"SIP/2.0/TLS-SCTP my_host").transport == b"TLS-SCTP"
+    assert parse_via(b"SIP/2.0/TLS-SCTP my_host;").transport == b"TLS-SCTP"
+    # any token is a version (RFC 4475 3.1.2.16 wants 505 sent by such a Via)
+    assert parse_via(b"SIP/7.0/UDP h").host == b"h"
     assert parse_via(b"SIP/2.0/UDP h;x=\";branch=no\";branch=yes").branch == b"yes"
     assert parse_via(b"SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b", True).branch == b"1"
     assert parse_via(b"SIP/2.0/UDP h;branch;xbranch=2;branchy=3").branch == b""
@@ -107,7 +109,7 @@ def test_vias():
 
 def test_bad_vias():
     for bad in (
-        b"", b"SIP/2.0", b"SIP/2.0/UDP", b"SIP/2.0/UDP ", b"SIP/2.0/ h", b"SIP/3.0/UDP h", b"HTTP/2.0/UDP h", b"SIP/2.0/UDP :5060",
+        b"", b"SIP/2.0", b"SIP/2.0/UDP", b"SIP/2.0/UDP ", b"SIP/2.0/ h", b"SIP/2.0 UDP h", b"SIP/2.0/UDP h;;rport", b"SIP/2.0/UDP h;=x", b"HTTP/2.0/UDP h", b"SIP/2.0/UDP :5060",
         b"SIP/2.0/UDP h:", b"SIP/2.0/UDP h:x", b"SIP/2.0/UDP h:65536", b"SIP/2.0/UDP h:99999999999", b"SIP/2.0/UDP [::1",
         b"SIP/2.0/UDP [", b"SIP/2.0/UDP h h", b"SIP/2.0/UDP h;rport=x", b"SIP/2.0/UDP h;rport=65536", b"SIP/2.0/UDP h@h",
         b'SIP/2.0/UDP h;x="', b"SIP/2.0/UDP a, SIP/2.0/UDP b", b"SIP/2.0/UDP " + b"h" * 65536,

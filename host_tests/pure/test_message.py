@@ -73,6 +73,9 @@ def broken(old, new):
 def test_what_check_refuses():
     cases = (
         (b"SIP/2.0\r\nVia", b"SIP/3.0\r\nVia", 505, b"Version Not Supported"),
+        (b"SIP/2.0\r\nVia", b"SIP/2.0 \r\nVia", 400, b"Bad Start Line"),
+        (b"sip:bob@b.com SIP", b" sip:bob@b.com SIP", 400, b"Bad Start Line"),
+        (b"sip:bob@b.com SIP", b"sip:bob@b.com; lr SIP", 400, b"Bad Start Line"),
         (b"CSeq: 4294967 INVITE", b"CSeq: 4294967 BYE", 400, b"CSeq Names Another Method"),
         (b"CSeq: 4294967 INVITE", b"CSeq: 4294967INVITE", 400, b"Bad CSeq"),
         (b"CSeq: 4294967 INVITE", b"CSeq: 4294967 INV ITE", 400, b"Bad CSeq"),
@@ -111,8 +114,9 @@ def test_what_has_no_via_to_answer_by_gets_no_answer():
     assert (e.reason, e.message) == (b"Bad Via", None)
     e = raises(ParseError, parse(INVITE.replace(b"INVITE", b"ACK").replace(b"To: ", b"Tu: ")).check)
     assert e.message is None
-    e = raises(ParseError, parse(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h\r\n\r\n").check)
-    assert e.message is None
+    for status in (b"200", b"000", b"2000", b"4294967301", b"x", b""):
+        e = raises(ParseError, lambda: parse(b"SIP/2.0 " + status + b" OK\r\nVia: SIP/2.0/UDP h\r\n\r\n").check())
+        assert e.message is None
 
 
 def test_what_is_not_sip():
