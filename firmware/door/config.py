@@ -9,8 +9,8 @@ is there, whole. Nothing here raises anything but Mistake (and nothing at all wh
 
 import json
 import os
-import sys
 
+from lend import lend
 from micropython import const
 
 _SCHEMA = const(1)  # rises when a key changes its name or meaning; _MIGRATIONS then says how
@@ -24,16 +24,6 @@ class Mistake(ValueError):
     """What was wrong and what would be right, for the person who wrote it."""
 
 
-def lend(name):
-    """Imports a file of door/ for the moment: it is not kept in sys.modules, so that its heap is free again when
-    the caller is done with it. For what people at the console need and a door at work does not."""
-    full = "door." + name
-    module = __import__(full, None, None, ("*",))
-    del sys.modules[full]
-    delattr(sys.modules["door"], name)
-    return module
-
-
 class Config:
     """The values in force. `words` holds what a person must know about the file that was loaded; `kept` what is in
     it but not used: keys of a newer version, and values that are wrong. They are never lost."""
@@ -45,7 +35,7 @@ class Config:
         self.schema = _SCHEMA
         self.secrets = ()
         self._values = {}
-        self._defaults(lend("schema"))
+        self._defaults(lend("door.schema"))
 
     def _defaults(self, schema):
         self._values = {k: schema.default(k) for k in schema.keys()}
@@ -68,11 +58,11 @@ class Config:
 
     def lines(self, key=None):
         """The table for a person, line by line: all of it, one group ("sip") or one key. Mistake for an unknown one."""
-        return lend("schema").lines(self, key)
+        return lend("door.schema").lines(self, key)
 
     def set(self, key, value):
         """Sets and saves; None is the default again. -> True if it changed anything. Mistake in words."""
-        schema = lend("schema")
+        schema = lend("door.schema")
         value = schema.default(key) if value is None else schema.check(key, value)
         changed = value != self._values[key]
         if not changed and key not in self.kept:
@@ -100,7 +90,7 @@ class Config:
 
     def load(self):
         """Reads the file. Never fails: what cannot be used is set aside, and `words` says so."""
-        schema = lend("schema")
+        schema = lend("door.schema")
         self._defaults(schema)
         self.words, self.kept = [], {}
         why = "is damaged"

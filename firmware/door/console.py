@@ -13,9 +13,10 @@ from asyncio import core
 from io import StringIO
 from time import ticks_diff, ticks_ms
 
+from lend import lend
 from micropython import const
 
-from .config import Mistake, lend
+from .config import Mistake
 from .line import END, ENTER, INTERRUPT, RAW, TAB, Line
 
 PROMPT = "door>>> "
@@ -163,7 +164,7 @@ class Console:
             source = self._block + text
             if not source.strip() or source.strip()[0] == "#" and "\n" not in source:
                 self._block = ""
-            elif lend("python").is_complete(source):
+            elif lend("door.python").is_complete(source):
                 self._block = ""
                 await self._execute(source)
             else:
@@ -199,7 +200,7 @@ class Console:
             line.insert("    ")
             return
         try:
-            typed, names = lend("python").complete(before, self._names, self._config.keys())
+            typed, names = lend("door.python").complete(before, self._names, self._config.keys())
         except Exception:  # an attribute that objects to being looked at
             return
         if not names:
@@ -262,7 +263,7 @@ class Console:
         start = ticks_ms()
         micropython.kbd_intr(3)
         try:
-            function, is_awaited = lend("python").compiled(source, self._names)
+            function, is_awaited = lend("door.python").compiled(source, self._names)
             if not is_awaited:
                 return function()
         finally:

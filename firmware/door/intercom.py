@@ -9,10 +9,11 @@ import sys
 from io import StringIO
 from time import ticks_add, ticks_diff, ticks_ms
 
+from lend import lend
 from micropython import const
 
 from .access import Keypad, may_call
-from .config import Config, Mistake, lend
+from .config import Config, Mistake
 from .console import Lines
 from .light import CALLING, IDLE, TALKING, TROUBLE, Light
 
@@ -90,7 +91,7 @@ class Door:
 
     def status(self):
         """How the door is, in sentences."""
-        return Lines(lend("words").status(self))
+        return Lines(lend("door.words").status(self))
 
     def show(self, key=None):
         """The configuration: all of it, a group ("sip") or one key. Secrets are not shown."""
@@ -101,7 +102,7 @@ class Door:
         """Checks, sets and saves one value; None makes it the default again. Mistake, in words, if it is wrong."""
         changed = self.config.set(key, value)
         text = "%s = %s." % (key, self.config.text(key))
-        return Lines(text + (lend("setup").apply(self, key) if changed else " It was so before."))
+        return Lines(text + (lend("door.setup").apply(self, key) if changed else " It was so before."))
 
     def call(self, target=None):
         """Calls a target, "101" or "sip:101@192.0.2.10", or the button's. Mistake, in words, if that cannot be."""
@@ -111,7 +112,7 @@ class Door:
         if not target:
             raise Mistake('the button has nobody to call: door.set("button.1.target", "sip:101@192.0.2.10")')
         if self._agent is None:
-            raise Mistake("not ready for a call yet; the network: %s" % lend("words").network_words(self))
+            raise Mistake("not ready for a call yet; the network: %s" % lend("door.words").network_words(self))
         port = self._start_sound()
         try:
             call = self._agent.call(target, self._agent.host, port, self._on_event)
@@ -243,7 +244,7 @@ class Door:
         while True:
             self._renew = 0
             if self._wiring.NETWORK == "wifi" and not self.config.get("wifi.ssid"):
-                self._tell(lend("words").network_words(self))
+                self._tell(lend("door.words").network_words(self))
                 while not self._renew:
                     await asyncio.sleep_ms(200)
                 continue
@@ -268,7 +269,7 @@ class Door:
             agent = self._agent
             moved = agent is None or agent.port != self.config.get("sip.port")
             if moved and self._call is None:
-                await lend("setup").start_agent(self, host)
+                await lend("door.setup").start_agent(self, host)
             elif agent and agent.host != host and host:
                 self.say("The address is now %s." % host)
                 agent.host = host
@@ -276,7 +277,7 @@ class Door:
             if self._renew and ticks_diff(ticks_ms(), self._renew_at) >= 0:
                 if self._renew > 1:
                     return
-                await lend("setup").register(self)
+                await lend("door.setup").register(self)
             await asyncio.sleep_ms(200)
 
     def _on_registration(self, registration):
@@ -518,5 +519,5 @@ def _help(*things):
     import builtins
 
     if not things or isinstance(things[0], Door):
-        return Lines(lend("words").HELP.split("\n"))
+        return Lines(lend("door.words").HELP.split("\n"))
     return builtins.help(*things)
