@@ -38,6 +38,8 @@ def outcome(module):
 
 @pytest.mark.parametrize("module,function", CASES, ids=["%s:%s" % case for case in CASES])
 def test(module, function):
+    if "allocates_nothing" in function and build.host_arch() == "bytecode":
+        pytest.skip("plain kernels allocate their pointers; this MicroPython has no native emitter")
     found = outcome(module)
     result = found.get(function)
     if result is None:
