@@ -385,7 +385,7 @@ class Door:
     def _admit(self, host, message):
         """Before an INVITE costs anything: None, or (status, reason)."""
         get = self.config.get
-        server = self._registration.server_host if self._registration else ""
+        server = host if self._registration and self._registration.is_server(host) else ""
         peers = get("call.peers")
         if not may_call(host, server, peers):
             how = "door.set('call.peers', '%s')" % (peers + "," + host if peers else host)

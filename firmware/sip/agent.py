@@ -2,6 +2,7 @@
 drive them; every rule is in the files beside it."""
 
 import asyncio
+import gc
 import sys
 from binascii import hexlify
 from hashlib import sha256
@@ -62,6 +63,7 @@ class Agent:
         self.refused = 0  # requests answered with an error and forgotten
         self.unmatched = 0  # responses and ACKs to nothing
         self.faults = 0  # exceptions caught at the edge: each is a bug, here or in the application's rules
+        self.out_of_memory = 0
         self.print_fault = sys.print_exception
         self._account = None
         self._sdp = None
@@ -216,8 +218,7 @@ class Agent:
         try:
             then(peers, problem)
         except Exception as error:
-            self.faults += 1
-            self.print_fault(error)
+            self._fault(error)
 
     def credentials(self, peer, challenge, was_sent, request):
         """The header field that answers a 401 or 407, or None. `request`: the bytes of what was challenged.
@@ -263,8 +264,19 @@ class Agent:
         try:
             self._receive(data, source)
         except Exception as error:
-            self.faults += 1
+            self._fault(error)
+
+    def _fault(self, error):
+        """An exception that no file here foresaw. Out of memory is no fault, but a message lost, as on the wire."""
+        if isinstance(error, MemoryError):
+            self.out_of_memory += 1
+            gc.collect()
+            return
+        self.faults += 1
+        try:
             self.print_fault(error)
+        except Exception:
+            pass  # no room to say it; it is counted
 
     def _receive(self, data, source):
         if len(data) <= 4 and not data.strip(b"\r\n\x00 "):
@@ -361,14 +373,12 @@ class Agent:
 
     def _on_cancel(self, request, source):
         invite = self.transactions.invite_of(request)
-        if invite is None or invite.user is None:
+        if invite is None or invite.is_client:
             self._reply(request, source, 481)
             return
-        call = invite.user
-        data = response(request, 200, to_tag=call.dialog.local_tag, source=source)
-        self._send_reply(request, source, data)
-        if invite.is_live:
-            call.on_cancel()
+        self._send_reply(request, source, response(request, 200, to_tag=invite.tag, source=source))
+        if invite.user:
+            invite.user.on_cancel()
 
     def _on_dialog_request(self, request, source):
         call = self._find(request)
@@ -452,7 +462,6 @@ class Agent:
             try:
                 wait_ms = self.timers.run()
             except Exception as error:
-                self.faults += 1
-                self.print_fault(error)
+                self._fault(error)
                 wait_ms = _TICK_MS
             await asyncio.sleep_ms(wait_ms if 0 < wait_ms < _TICK_MS else _TICK_MS)

@@ -280,6 +280,7 @@ class Call:
         self.state = "incoming"
         self._invite = transaction
         transaction.user = self
+        transaction.tag = self.dialog.local_tag
         self._sequence = request.cseq
         self._offer = request.body
         self.uri = request.from_.uri

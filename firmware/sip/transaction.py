@@ -146,10 +146,15 @@ class Transaction:
         self.data = None  # newest message we sent
         self.request = None  # server: the request, until a final response is sent
         self.source = None  # server: (host, port) the request came from
+        self.tag = b""  # server: our To tag
         self.why = ""
         self._interval_ms = 0
         self._retry = None
         self._deadline = None
+
+    @property
+    def is_client(self):
+        return self.table is CLIENT or self.table is INVITE_CLIENT
 
     @property
     def is_live(self):
@@ -179,9 +184,10 @@ class Transaction:
         sent = True
         if do & _SEND and self.data is not None:
             sent = self.owner.send(self.data, self.peer)
+        ack = None
         if do & _ACK:
-            # Only an INVITE client gets here, and only with a final response that parsed.
-            self.owner.send(derived(b"ACK", self.data, message.get(H_TO)), self.peer)
+            ack = self.data if was == COMPLETED else derived(b"ACK", self.data, message.get(H_TO))
+            self.owner.send(ack, self.peer)
         if do & _NEXT:
             self._again()
         if do & _WAIT:
@@ -191,6 +197,11 @@ class Transaction:
             self.user.on_response(self, None)
         elif do & _TELL:
             self.user.on_response(self, message)
+        if self.state != was and self.is_client and not self.is_live:
+            # What may still come is answered with the ACK, or by the user of a 2xx: the rest need not wait for it.
+            self.data = ack
+            if self.state != ACCEPTED:
+                self.user = None
         if not sent:
             self.fire(ERROR)
         return True
@@ -213,7 +224,7 @@ class Transaction:
         """Server: sends a response and keeps it for retransmissions."""
         self.data = data
         if status >= 200:
-            self.request = None
+            self.request = self.user = None
         self.fire(PROVISIONAL if status < 200 else SUCCESS if status < 300 else FAILURE)
 
     def _limit_ms(self):
@@ -250,7 +261,7 @@ class Transactions:
     give None and the caller answers 503 or says so.
     """
 
-    def __init__(self, timers, send, limit=24):
+    def __init__(self, timers, send, limit=16):
         self.timers = timers
         self.send = send  # send(data, (host, port)) -> False when the transport refused
         self.limit = limit
@@ -298,7 +309,7 @@ class Transactions:
     def response(self, message):
         """Hands a response to its client transaction (17.1.3); False when there is none."""
         transaction = self._table.get((message.branch or b"") + b" " + message.cseq_method)
-        if transaction is None or not (transaction.table is CLIENT or transaction.table is INVITE_CLIENT):
+        if transaction is None or not transaction.is_client:
             return False
         status = message.status
         transaction.fire(PROVISIONAL if status < 200 else SUCCESS if status < 300 else FAILURE, message)

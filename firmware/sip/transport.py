@@ -1,6 +1,7 @@
 """Flows of datagrams: the only file in sip/ that opens a socket (RFC 3261 section 18, UDP)."""
 
 import asyncio
+import gc
 import socket
 from errno import EAGAIN
 
@@ -17,7 +18,7 @@ except ImportError:
     # CPython's asyncio has no such queue; boards/PC waits in its own way.
     from pc import readable
 
-_LONGEST = const(4096)  # bytes of a datagram; what is longer is cut, and refused for its Content-Length
+_LONGEST = const(3072)  # bytes of a datagram; what is longer is cut, and refused for its Content-Length
 _BURST = const(8)  # datagrams in a row before the loop's other tasks have their turn
 _PEERS = const(8)  # packed addresses remembered
 
@@ -34,6 +35,7 @@ class UdpTransport:
         self.received = 0
         self.sent = 0
         self.send_errors = 0
+        self.out_of_memory = 0
         self._socket = None
         self._packed = {}
 
@@ -70,6 +72,13 @@ class UdpTransport:
         self.sent += 1
         return True
 
+    def _discard(self):
+        """Takes the datagram that there was no room for off the queue."""
+        try:
+            self._socket.recv(16)
+        except (OSError, MemoryError):
+            pass
+
     async def run(self):
         """Reads until closed."""
         while self._socket:
@@ -84,6 +93,12 @@ class UdpTransport:
                         break
                     # An ICMP error of an earlier datagram: nothing to read, nothing broken.
                     continue
+                except MemoryError:
+                    # No room of that size in one piece: this one is lost, the next finds the heap swept.
+                    self.out_of_memory += 1
+                    gc.collect()
+                    self._discard()
+                    break
                 self.received += 1
                 self.on_datagram(data, self.unpack(address))
             await asyncio.sleep_ms(0)
