@@ -13,6 +13,7 @@ package("sip", base_path="firmware", opt=2)
 package("media", base_path="firmware", opt=2)
 package("board", base_path="firmware", opt=2)
 package("door", base_path="firmware", opt=2)
+module("lend.py", base_path="firmware", opt=2)
 module("main.py", base_path="firmware", opt=2)
 
 # What is taken from micropython-lib stands here as require("name"). A stock board has
