@@ -1,0 +1,146 @@
+from expect import raises
+from sip import sdp
+from sip.sdp import SdpError, accept, answer, offer, parse
+
+HEAD = b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+
+
+def agree(lines, direction=b"sendrecv"):
+    body = lines if lines.startswith(b"v=") else HEAD + lines
+    got, n = answer(parse(body), "192.0.2.1", 5000, 7, 8, direction=direction)
+    if got is not None:
+        check = parse(got)
+        assert len(check.media) == len(parse(body).media) and check.origin == b"- 7 8 IN IP4 192.0.2.1"
+    return got, n
+
+
+def test_an_offer():
+    assert offer("192.0.2.1", 5000, 3, 4) == (
+        b"v=0\r\no=- 3 4 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0 8 101\r\n"
+        b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
+        b"a=ptime:20\r\na=sendrecv\r\n"
+    )
+    six = offer("2001:db8::1", 5000, 3, 4, ((8, b"PCMA"),), b"sendonly")
+    assert b"c=IN IP6 2001:db8::1\r\n" in six and b"RTP/AVP 8 101\r\n" in six and six.endswith(b"a=sendonly\r\n")
+
+
+def test_the_offers_order_decides():
+    for formats, payload, codec in ((b"0 8", 0, b"PCMU"), (b"8 0", 8, b"PCMA"), (b"9 18 8", 8, b"PCMA")):
+        got, n = agree(b"m=audio 4000 RTP/AVP " + formats + b"\r\n")
+        assert (n.payload, n.codec, n.host, n.port, n.events) == (payload, codec, "192.0.2.9", 4000, -1)
+        assert b"m=audio 5000 RTP/AVP %d\r\na=rtpmap:%d %s/8000\r\n" % (payload, payload, codec) in got and b"telephone" not in got
+
+
+def test_dynamic_payload_types():
+    got, n = agree(b"m=audio 4000 RTP/AVP 96 97 98\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 pcma/8000/1\r\na=rtpmap:98 Telephone-Event/8000\r\n")
+    assert (n.payload, n.codec, n.events) == (97, b"PCMA", 98)
+    assert b"RTP/AVP 97 98\r\na=rtpmap:97 PCMA/8000\r\na=rtpmap:98 telephone-event/8000\r\na=fmtp:98 0-15\r\n" in got
+    # a static number may be given another meaning
+    assert agree(b"m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/16000\r\n") == (None, None)
+    got, n = agree(b"m=audio 4000 RTP/AVP 0 101 102\r\na=rtpmap:101 telephone-event/48000\r\na=rtpmap:102 telephone-event/8000\r\n")
+    assert n.events == 102
+
+
+def test_nothing_fits():
+    for lines in (
+        b"", b"m=audio 4000 RTP/AVP 9 18\r\n", b"m=audio 0 RTP/AVP 0\r\n", b"m=audio 4000 RTP/SAVP 0\r\n", b"m=video 4000 RTP/AVP 0\r\n",
+        b"m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\n", b"m=audio 4000 RTP/AVP 2 101\r\na=rtpmap:101 telephone-event/8000\r\n",
+    ):  # fmt: skip
+        assert agree(lines) == (None, None), lines
+    assert agree(b"v=0\r\nm=audio 4000 RTP/AVP 0\r\n") == (None, None)  # no address to send to
+
+
+def test_other_media_lines_are_refused_in_their_place():
+    got, n = agree(
+        b"m=video 4002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=audio 4004 RTP/SAVP 0\r\nm=audio 4000 RTP/AVPF 8\r\n"
+        b"m=audio 4006 RTP/AVP 0\r\nm=application 4008 TCP/BFCP *\r\n"
+    )
+    assert n.index == 2 and n.port == 4000
+    assert [line for line in got.split(b"\r\n") if line[:2] == b"m="] == [
+        b"m=video 0 RTP/AVP 96", b"m=audio 0 RTP/SAVP 0", b"m=audio 5000 RTP/AVPF 8", b"m=audio 0 RTP/AVP 0", b"m=application 0 TCP/BFCP *",
+    ]  # fmt: skip
+
+
+def test_directions_are_mirrored():
+    for theirs, ours, send, receive, held in (
+        (b"sendrecv", b"sendrecv", True, True, False), (b"sendonly", b"recvonly", False, True, True),
+        (b"recvonly", b"sendonly", True, False, False), (b"inactive", b"inactive", False, False, True),
+    ):  # fmt: skip
+        got, n = agree(b"m=audio 4000 RTP/AVP 0\r\na=" + theirs + b"\r\n")
+        assert b"a=" + ours + b"\r\n" in got and (n.send, n.receive, n.held) == (send, receive, held)
+        # the session's holds until a media line says otherwise
+        got, n = agree(HEAD + b"a=" + theirs + b"\r\nm=audio 4000 RTP/AVP 0\r\n")
+        assert (n.send, n.receive) == (send, receive)
+        assert agree(HEAD + b"a=inactive\r\nm=audio 4000 RTP/AVP 0\r\na=" + theirs + b"\r\n")[1].send == send
+    got, n = agree(b"m=audio 4000 RTP/AVP 0\r\n", b"sendonly")
+    assert b"a=sendonly\r\n" in got and n.send and not n.receive and not n.held
+
+
+def test_hold_by_an_address_of_zeroes():
+    got, n = agree(b"m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n")
+    assert n.held and not n.send and n.receive and b"a=recvonly" in got
+
+
+def test_addresses():
+    assert agree(b"m=audio 4000 RTP/AVP 0\r\nc=IN IP4 192.0.2.77\r\n")[1].host == "192.0.2.77"
+    assert agree(b"m=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::9\r\n")[1].host == "2001:db8::9"
+    assert agree(b"m=audio 4000 RTP/AVP 0\r\nc=IN IP4 233.252.0.1/127\r\n")[1].host == "233.252.0.1"
+    assert agree(b"m=audio 4000/2 RTP/AVP 0\r\n")[1].port == 4000
+
+
+def test_ptime():
+    assert agree(b"m=audio 4000 RTP/AVP 0\r\n")[1].ptime_ms == 20
+    assert agree(b"m=audio 4000 RTP/AVP 0\r\na=ptime:30\r\n")[1].ptime_ms == 30
+    assert agree(b"m=audio 4000 RTP/AVP 0\r\na=maxptime:10\r\n")[1].ptime_ms == 10
+    assert agree(b"m=audio 4000 RTP/AVP 0\r\na=ptime:x\r\na=maxptime:99999\r\n")[1].ptime_ms == 20
+
+
+def test_answers_to_our_offer():
+    ours = offer("192.0.2.1", 5000, 1, 1)
+
+    def got(lines, mine=ours):
+        return accept(parse(HEAD + lines), mine)
+
+    n = got(b"m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n")
+    assert (n.payload, n.codec, n.events, n.port, n.send, n.receive) == (8, b"PCMA", 101, 4000, True, True)
+    assert got(b"m=audio 4000 RTP/AVP 0 8\r\n").codec == b"PCMU"  # two echoed: the first
+    assert got(b"m=audio 4000 RTP/AVP 0 101\r\n").events == 101  # our own number needs no rtpmap
+    assert got(b"m=audio 4000 RTP/AVP 0\r\n").events == -1
+    n = got(b"m=audio 4000 RTP/AVP 0 120\r\na=rtpmap:120 telephone-event/8000\r\na=sendonly\r\n")
+    assert n.events == 120 and not n.send and n.receive and n.held
+    for refused in (b"", b"m=audio 0 RTP/AVP 0\r\n", b"m=audio 4000 RTP/AVP 9\r\n", b"m=audio 4000 RTP/AVP 101\r\n"):
+        assert got(refused) is None
+    n = got(b"m=audio 4000 RTP/AVP 0\r\na=recvonly\r\n", offer("192.0.2.1", 5000, 1, 1, direction=b"sendonly"))
+    assert n.send and not n.receive and not n.held
+    # our own answer to our own offer
+    body, there = answer(parse(ours), "192.0.2.2", 6000, 1, 1)
+    here = accept(parse(body), ours)
+    assert (here.host, here.port, here.payload, here.events) == ("192.0.2.2", 6000, 0, 101) and there.port == 5000
+
+
+def test_real_offers():
+    for name, events in (("driver_invite", 101), ("linphone_invite", 96), ("pjsua_invite", 120), ("kamailio_invite", 120)):
+        with open(FOLDER + name + ".sip", "rb") as f:
+            data = f.read()
+        n = agree(data[data.find(b"\r\n\r\n") + 4 :])[1]
+        assert n.codec == b"PCMU" and n.events == events and n.ptime_ms == 20, name
+
+
+FOLDER = (__file__[: __file__.rfind("/")] if "/" in __file__ else ".") + "/../messages/"
+
+
+def test_what_is_no_session_description():
+    for bad in (
+        b"", b"hello", b"v", HEAD + b"m=audio\r\n", HEAD + b"m=audio x RTP/AVP 0\r\n", HEAD + b"m=audio 65536 RTP/AVP 0\r\n",
+        HEAD + b"m=audio -1 RTP/AVP 0\r\n", HEAD + b"m=audio 4000 RTP/AVP\r\n", HEAD + b"c=IN IP4\r\n", HEAD + b"c=IN IP9 x\r\n",
+        HEAD + b"c=ATM x y\r\n", HEAD + b"garbage\r\n", HEAD + b"m=audio 4 RTP/AVP 0\r\n" * 17, HEAD + b"c=IN IP4 192.0.2.\xff\r\n",
+    ):  # fmt: skip
+        raises(SdpError, parse, bad)
+    assert parse(HEAD + b"m=audio 4 RTP/AVP" + b" 0" * 500 + b"\r\n").media[0].formats == [b"0"] * 64
+    assert issubclass(sdp.SdpError, ValueError)
+
+
+def test_line_ends_and_unknown_lines():
+    got, n = agree(HEAD.replace(b"\r\n", b"\n") + b"z=what\nm=audio 4000 RTP/AVP 0\nk=clear\na=unknown\na=x:y\n\n")
+    assert n.port == 4000
+    assert agree(HEAD + b"m=audio 4000 RTP/AVP 0\r\n\0\0")[1].port == 4000
