@@ -1,7 +1,6 @@
 """The hot path: bytes in, positions of their parts out. Kernels in viper: they allocate nothing and raise nothing.
 
-scan() makes the index of a message: eight words about it, then four for each header field line: its id (and FOLDED),
-where its name, its value and the value's end are. decode() finds the parts of the fields that every message must have.
+scan() makes the index of a message: eight words about it, then four for each header field line. decode() finds the parts of the fields that every message must have.
 Positions are 16 bits wide, so a message is at most 65,535 bytes. Bounds are kept by the kernels themselves.
 """
 
@@ -10,59 +9,24 @@ from array import array
 import micropython
 from micropython import const
 
-# Known header fields. An id is the name's place in _NAMES; decode() relies on the first eight.
+# Ids of the header fields that the user agent reads: their names' places in _NAMES. field() gives those of the others:
+# a constant that nobody reads would lie in the heap for its name alone. decode() relies on the first eight.
 H_VIA = const(1)
 H_FROM = const(2)
 H_TO = const(3)
 H_CALL_ID = const(4)
 H_CSEQ = const(5)
 H_CONTACT = const(6)
-H_MAX_FORWARDS = const(7)
-H_CONTENT_LENGTH = const(8)
 H_CONTENT_TYPE = const(9)
 H_RECORD_ROUTE = const(10)
 H_ROUTE = const(11)
 H_EXPIRES = const(12)
-H_ALLOW = const(13)
-H_SUPPORTED = const(14)
 H_REQUIRE = const(15)
-H_USER_AGENT = const(16)
 H_AUTHORIZATION = const(17)
-H_PROXY_AUTHORIZATION = const(18)
 H_WWW_AUTHENTICATE = const(19)
 H_PROXY_AUTHENTICATE = const(20)
-H_SESSION_EXPIRES = const(21)
-H_MIN_SE = const(22)
 H_MIN_EXPIRES = const(23)
-H_RACK = const(24)
-H_RSEQ = const(25)
-H_EVENT = const(26)
-H_REFER_TO = const(27)
-H_REFERRED_BY = const(28)
-H_REPLACES = const(29)
-H_RETRY_AFTER = const(30)
-H_UNSUPPORTED = const(31)
-H_PROXY_REQUIRE = const(32)
-H_CONTENT_ENCODING = const(33)
 H_TIMESTAMP = const(34)
-H_DATE = const(35)
-H_SUBSCRIPTION_STATE = const(36)
-H_ALERT_INFO = const(37)
-H_CALL_INFO = const(38)
-H_P_ASSERTED_IDENTITY = const(39)
-H_PRIVACY = const(40)
-H_DIVERSION = const(41)
-H_PATH = const(42)
-H_SERVICE_ROUTE = const(43)
-H_ACCEPT = const(44)
-H_REASON = const(45)
-H_SERVER = const(46)
-H_WARNING = const(47)
-H_SUBJECT = const(48)
-H_CONTENT_DISPOSITION = const(49)
-H_ALLOW_EVENTS = const(50)
-H_AUTHENTICATION_INFO = const(51)
-
 
 _NAMES = (
     b"via from to call-id cseq contact max-forwards content-length content-type record-route route expires allow "
@@ -110,25 +74,16 @@ _TABLE = _make_table()
 # methods by the number that decode() gives
 METHODS = (b"",) + tuple(_METHODS.split())
 
-# an index's first eight words: start line, body, fields, the start line's first and last space, status (0: a request)
-START = const(0)
-START_END = const(1)
-BODY = const(2)
-COUNT = const(3)
-SPACE1 = const(4)
-SPACE2 = const(5)
-STATUS = const(6)
-FLAGS = const(7)
+# An index's first eight words: 0 start line, 1 its end, 2 body, 3 number of fields, 4 and 5 the start line's first and last
+# space, 6 status (0: a request), 7 flags: 1 no blank line, 2 too many fields, 4 bad line, 8 bad version, 16 bad start line.
+# Then four for each field: its id (256 added when it is folded), where its name, its value and the value's end are.
 FIELDS = const(8)
 MAX_FIELDS = const(64)
-# FLAGS
-NO_BLANK_LINE = const(1)
-TOO_MANY = const(2)
-BAD_LINE = const(4)
-BAD_VERSION = const(8)
-BAD_START = const(16)
-# beside a field's id
-FOLDED = const(256)
+
+
+def field(name):
+    """The id of a known header field by its lower-case name (bytes); ValueError for one that is not."""
+    return _NAMES.split()[:_KNOWN].index(name) + 1
 
 
 @micropython.viper

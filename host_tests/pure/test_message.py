@@ -2,7 +2,11 @@ from expect import raises
 from sip import message as m
 from sip.address import parse_via
 from sip.message import Message, ParseError, compose, parse, response
-from sip.scan import H_ALLOW, H_CALL_ID, H_FROM, H_RECORD_ROUTE, H_ROUTE, H_SUBJECT, H_SUPPORTED, H_TO, H_VIA, H_WWW_AUTHENTICATE
+from sip.scan import H_CALL_ID, H_FROM, H_RECORD_ROUTE, H_ROUTE, H_TO, H_VIA, H_WWW_AUTHENTICATE, field
+
+H_ALLOW = field(b"allow")
+H_SUBJECT = field(b"subject")
+H_SUPPORTED = field(b"supported")
 
 INVITE = (
     b"INVITE sip:bob@b.com SIP/2.0\r\n"
