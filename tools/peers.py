@@ -9,13 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 
 # program -> (Debian package, what the tests do with it)
 PEERS = {
     "baresip": ("baresip", "a softphone: calls both ways"),
     "sipp": ("sip-tester", "SIP by the book, and beside it"),
     "kamailio": ("kamailio", "a registrar and proxy"),
-    "sox": ("sox", "converts and measures sound"),
     "espeak-ng": ("espeak-ng", "speaks what is sent through a call"),
     "valgrind": ("valgrind", "counts instructions for the bench"),
     "cc": ("gcc", "compiles the speech score"),
@@ -24,6 +24,10 @@ PEERS = {
 PARTS = {
     "/usr/include/stdio.h": "libc6-dev",
 }
+if sys.base_prefix == "/usr":
+    # Debian's own Python; one that was built by hand has its headers.
+    PARTS[os.path.join(sysconfig.get_path("include", vars={"base": "/usr", "installed_base": "/usr"}), "Python.h")] = (
+        "python3-dev")
 
 
 def missing():
