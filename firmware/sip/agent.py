@@ -15,14 +15,11 @@ from .address import parse_uri
 from .call import Call
 from .dialog import Dialog
 from .message import ParseError, parse, response
-from .registration import Account, Registration
 from .scan import H_CALL_ID, H_CONTENT_TYPE, H_REQUIRE
 from .timers import Timers
 from .transaction import ACKED, REQUEST, Transactions, token
 from .transport import UdpTransport
-from .words import text
 
-_CALLS = const(4)  # dialogs kept at once: one or two that talk, and those that wait for a last ACK
 _TICK_MS = const(20)
 _PORT = const(5060)
 
@@ -39,6 +36,7 @@ class Agent:
     the name servers (text); without it no name is looked up.
     """
 
+    CALLS = 4  # dialogs kept at once: one or two that talk, and those that wait for a last ACK
     # Header fields that say who and what we are; one constant, since each costs the heap 64 bytes besides its text.
     ABOUT = b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\nUser-Agent: sipdoor/0.1"
 
@@ -53,7 +51,7 @@ class Agent:
         self.on_call = on_call
         self.admit = admit
         self.dns = dns
-        self._resolver = None
+        self.dns_cache = {}
         self.timers = Timers() if timers is None else timers
         self.transport = UdpTransport(pack, unpack, self.receive)
         self.transactions = Transactions(self.timers, self.send)
@@ -65,7 +63,7 @@ class Agent:
         self.faults = 0  # exceptions caught at the edge: each is a bug, here or in the application's rules
         self.out_of_memory = 0
         self.print_fault = sys.print_exception
-        self._account = None
+        self.account = None  # whose credentials calls are made with
         self._sdp = None
         self._secret = urandom(8)
         self._tasks = []
@@ -94,53 +92,20 @@ class Agent:
         self.transport.close()
 
     def register(self, server, user, password, auth_user="", expires_s=300, display=""):
-        """Keeps `user` registered at `server`, a name or an address, with a port or without. ValueError in words for a
-        bad one."""
-        if self.registration:
-            self.registration.stop()
-        uri = b"sip:" + server.encode()
-        self._check(uri)
-        self.user = user
-        self.display = display or self.display
-        self._account = Account(auth_user or user, password)
-        self.registration = Registration(self, uri, user, password, auth_user, expires_s)
-        self.registration.start()
-        return self.registration
+        """Keeps `user` registered at `server`, a name or an address, with a port or without. Returns the Registration;
+        ValueError in words for a bad one."""
+        return lend("sip.outset").register(self, server, user, password, auth_user, expires_s, display)
 
     def call(self, target, media_host, media_port, on_event=None):
         """Calls `target`, "sip:101@192.0.2.10" or, through the registrar, "101". Returns the Call.
 
         ValueError, in words, when the target cannot be called. `media_host`, `media_port`: our RTP socket.
         """
-        uri = target.strip().encode()
-        if b":" not in uri and b"@" not in uri:
-            if self.registration is None:
-                raise ValueError("'%s' needs a server: set sip.server, or call an address like sip:101@192.0.2.10" % target)
-            uri = b"sip:%s@%s" % (uri, self.registration.server[4:])
-        elif not uri.split(b":")[0].isalpha():
-            # "192.0.2.10:5070" and "101@192.0.2.10:5070" have a port, not a scheme.
-            uri = b"sip:" + uri
-        self._check(uri)
-        if len(self.calls) >= _CALLS:
-            raise ValueError("too many calls are open: wait for one to end, or hang up")
-        tag = token(4)
-        name = self.registration.address_of_record if self.registration else self.contact_uri(self.user)
-        display = b'"%s" ' % self.display.encode() if self.display else b""
-        local = b"%s<%s>;tag=%s" % (display, name, tag)
-        dialog = Dialog(token(), local, tag, b"<" + uri + b">", uri)
-        call = Call(self, dialog, None, on_event)
-        call.uri = uri
-        self.calls.append(call)
-        call.invite(media_host, media_port)
-        return call
+        return lend("sip.outset").call(self, target, media_host, media_port, on_event)
 
     def words(self):
         """The state in sentences, a list."""
-        lines = [self.registration.words() if self.registration else "No SIP server is set: calls go direct, by address."]
-        for call in self.calls:
-            if call.state != "ended":
-                lines.append(call.words())
-        return lines
+        return lend("sip.outset").words(self)
 
     # --- For the files beside this one.
 
@@ -164,25 +129,17 @@ class Agent:
         """Sends to (host, port); False when the transport refused."""
         return self.transport.send(data, peer)
 
-    def _peer(self, raw):
+    def address_of(self, raw):
         """(host, port) of a SIP URI whose host is an address; ValueError for anything else."""
         uri = parse_uri(raw)
         peer = (uri.host.decode(), uri.port or _PORT)
         self.pack(*peer)
         return peer
 
-    def _check(self, raw):
-        """ValueError, in words, for a URI that can never be called."""
-        uri = parse_uri(raw)
-        if uri.scheme != b"sip":
-            raise ValueError("'%s' cannot be called: only sip: addresses can" % text(raw))
-        if self.dns is None and self.registration is None:
-            self.pack(uri.host.decode(), 0)
-
     def resolve(self, raw):
         """Where a request inside a dialog is sent: the URI's own address, or the registrar's when it is a name."""
         try:
-            return self._peer(raw)
+            return self.address_of(raw)
         except ValueError:
             if self.registration is None or self.registration.peer is None:
                 raise
@@ -192,33 +149,11 @@ class Agent:
         """Calls `then(peers, problem)` with the (host, port) list a SIP URI stands for, best first: at once for an
         address or a name of the registrar's, when DNS has answered for another name. `problem` is "" or words."""
         try:
-            return then([self._peer(raw)], "")
+            peers = [self.address_of(raw)]
         except ValueError as error:
-            registration = self.registration
-            if registration and registration.peers and parse_uri(raw).host == parse_uri(registration.server).host:
-                return then(list(registration.peers), "")
-            if self.dns is None:
-                return then([], str(error))
-        asyncio.create_task(self._look_up(raw, then))
-
-    async def _look_up(self, raw, then):
-        # Most doors are given an address, and need none of this.
-        from .resolver import Dns, locate
-
-        if self._resolver is None:
-            self._resolver = Dns(self.dns, self.pack)
-        peers = []
-        problem = ""
-        try:
-            peers = [place[1:] for place in await locate(parse_uri(raw), self._resolver)]
-            if not peers:
-                problem = "'%s' is not known to the name server" % text(parse_uri(raw).host)
-        except (OSError, ValueError) as error:
-            problem = str(error.args[0])
-        try:
-            then(peers, problem)
-        except Exception as error:
-            self._fault(error)
+            lend("sip.outset").locate(self, raw, then, str(error))
+            return
+        then(peers, "")
 
     def credentials(self, peer, challenge, was_sent, request):
         """The header field that answers a 401 or 407, or None. `request`: the bytes of what was challenged.
@@ -227,10 +162,10 @@ class Agent:
         """
         if self.registration is None or not self.registration.is_server(peer[0]):
             return None
-        if not self._account.challenged(challenge, was_sent):
+        if not self.account.challenged(challenge, was_sent):
             return None
         sent = parse(request)
-        return self._account.line(sent.method, sent.uri, sent.body)
+        return self.account.line(sent.method, sent.uri, sent.body)
 
     def sdp(self):
         """sdp.py, there only while offers and answers are made: `spare()` lets it go."""
@@ -264,9 +199,9 @@ class Agent:
         try:
             self._receive(data, source)
         except Exception as error:
-            self._fault(error)
+            self.fault(error)
 
-    def _fault(self, error):
+    def fault(self, error):
         """An exception that no file here foresaw. Out of memory is no fault, but a message lost, as on the wire."""
         if isinstance(error, MemoryError):
             self.out_of_memory += 1
@@ -412,7 +347,7 @@ class Agent:
         if verdict is not None:
             self._reply(request, source, verdict[0], reason=verdict[1])
             return
-        if len(self.calls) >= _CALLS:
+        if len(self.calls) >= self.CALLS:
             self._reply(request, source, 486)
             return
         if not self._offer_fits(request, source):
@@ -462,6 +397,6 @@ class Agent:
             try:
                 wait_ms = self.timers.run()
             except Exception as error:
-                self._fault(error)
+                self.fault(error)
                 wait_ms = _TICK_MS
             await asyncio.sleep_ms(wait_ms if 0 < wait_ms < _TICK_MS else _TICK_MS)

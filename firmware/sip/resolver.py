@@ -11,9 +11,10 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
+# Record types; those whose names no other file needs are private, which costs the heap nothing.
 A = const(1)
-CNAME = const(5)
-AAAA = const(28)
+_CNAME = const(5)
+_AAAA = const(28)
 SRV = const(33)
 NAPTR = const(35)
 
@@ -115,9 +116,9 @@ def answers(data, question):
         if end > len(data):
             raise ValueError("cut short")
         value = None
-        if kind == A and length == 4 or kind == AAAA and length == 16:
+        if kind == A and length == 4 or kind == _AAAA and length == 16:
             value = bytes(data[at:end])
-        elif kind == CNAME:
+        elif kind == _CNAME:
             value = _name(data, at)[0]
         elif kind == SRV and length > 6:
             value = (_word(data, at), _word(data, at + 2), _word(data, at + 4), _name(data, at + 6)[0])
@@ -176,15 +177,16 @@ def _chance(n):
 class Dns:
     """Asks name servers over UDP and remembers what they said for as long as they said.
 
-    `servers()` gives their addresses as text, newest first: they change with the network. `readable`: see transport.py.
+    `servers()` gives their addresses as text, best first: they change with the network. `cache`: the dictionary that
+    holds what was said, for a caller who keeps it longer than this object: {(name, type): (due, values)}.
     """
 
-    def __init__(self, servers, pack, port=_PORT):
+    def __init__(self, servers, pack, cache=None, port=_PORT):
         self.servers = servers
         self.pack = pack
         self.port = port
         self.queries = 0
-        self._cache = {}  # (name, type) -> (due, values)
+        self._cache = {} if cache is None else cache
 
     async def ask(self, name, kind):
         """The values of a name's records of one type, CNAMEs followed; [] when there are none. OSError in words when
@@ -202,12 +204,12 @@ class Dns:
             records = await self._exchange(name, kind)
             # One answer may hold a whole chain of CNAMEs, in any order.
             for _ in range(_HOPS):
-                found = [record for record in records if record[0] == name and record[1] in (kind, CNAME)]
+                found = [record for record in records if record[0] == name and record[1] in (kind, _CNAME)]
                 if not found or found[0][1] == kind:
                     break
                 ttl_s = min(ttl_s, found[0][2])
                 name = found[0][3]
-            if found or not [record for record in records if record[1] == CNAME]:
+            if found or not [record for record in records if record[1] == _CNAME]:
                 break
         for record in found:
             if record[1] == kind:
