@@ -19,12 +19,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from host_tests import rig  # noqa: E402
 from host_tests.rig.door import Door  # noqa: E402
 from host_tests.rig.kamailio import Kamailio  # noqa: E402
 from host_tests.rig.process import RigError  # noqa: E402
 from host_tests.rig.wire import Wire  # noqa: E402
-from tools import build  # noqa: E402
+from tools import build, peers  # noqa: E402
 from tools.virtual_board import BoardError  # noqa: E402
 
 WANTED = {  # what the figures are held against
@@ -227,9 +226,8 @@ def main():
     for name in options.groups:
         if name not in GROUPS:
             parser.error("there is no group '%s', only %s" % (name, ", ".join(GROUPS)))
-    lacks = rig.missing("kamailio", "baresip", "espeak-ng", "valgrind", wheels=rig.WHEELS)
-    if lacks:
-        sys.exit("bench: this first: " + lacks)
+    if peers.missing():
+        sys.exit("bench: this first: " + peers.advice(peers.missing()))
     figures, failed = {}, []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         for name in options.groups or GROUPS:

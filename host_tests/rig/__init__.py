@@ -8,27 +8,5 @@
     speech     what is said into one side, and how much of it arrives at the other (PESQ)
     wire       a bare UDP socket that sends and reads SIP messages as bytes
 
-Nothing here needs pytest. `missing()` says in words what is not installed.
+Nothing here needs pytest. tools/peers.py says what to install.
 """
-import shutil
-
-DEBIAN = {"kamailio": "kamailio", "baresip": "baresip", "sipp": "sip-tester", "espeak-ng": "espeak-ng",
-          "valgrind": "valgrind"}
-WHEELS = ("numpy", "scipy", "soundfile", "pesq")
-
-
-def missing(*programs, wheels=()):
-    """What to install before `programs` and the Python packages `wheels` are there, in words; "" if they all are."""
-    words = []
-    debian = [DEBIAN[name] for name in programs if not shutil.which(name)]
-    if debian:
-        words.append("apt-get install --no-install-recommends " + " ".join(debian))
-    pip = []
-    for name in wheels:
-        try:
-            __import__(name)
-        except ImportError:
-            pip.append(name)
-    if pip:
-        words.append("pip install " + " ".join(pip))
-    return " and ".join(words)

@@ -5,6 +5,7 @@
 """
 import json
 import os
+import shutil
 import socket
 import time
 
@@ -135,8 +136,10 @@ class Kamailio:
             passwords="\n".join('\t$sht(password=>%s) = "%s";' % item for item in users.items()) or "\treturn;")
         with open(self.folder + "/kamailio.cfg", "w") as f:
             f.write(config)
-        self.process = Process(["kamailio", "-DD", "-E", "-f", self.folder + "/kamailio.cfg", "-w", self.folder,
-                                "-Y", self.folder, "-P", self.folder + "/pid", "-m", "64", "-M", "8"], self.folder)
+        path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin"        # Debian puts servers there
+        self.process = Process([
+            shutil.which("kamailio", path=path) or "kamailio", "-DD", "-E", "-f", self.folder + "/kamailio.cfg",
+            "-w", self.folder, "-Y", self.folder, "-P", self.folder + "/pid", "-m", "64", "-M", "8"], self.folder)
         try:
             self.process.until(self._answers, "answers OPTIONS")
         except BaseException:

@@ -4,14 +4,18 @@ Two sentences by espeak-ng, kept as WAV files of 8 and 16 kHz in build/speech. A
 cross-correlation and scored with PESQ narrowband (ITU-T P.862.1, 1 to 4.55). One pass through G.711 alone scores about 4.0:
 that is the ceiling of such a call, so a call is judged by its distance from `bare_g711()` of the same speech.
 """
-import audioop
 import os
 import subprocess
 import tempfile
+import warnings
 
 import numpy as np
 import soundfile
 from scipy.signal import fftconvolve, resample_poly
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import audioop          # CPython's own until 3.12, then PyPI's audioop-lts
 
 _FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "speech")
 SENTENCES = {
