@@ -11,6 +11,8 @@ BOARD ?=
 PORT ?=
 FIRMWARE ?=
 STATE ?= door
+MIC ?= chime
+SPEAKER ?= build/heard.wav
 ARGS ?=
 
 export MICROPYTHON
@@ -28,8 +30,8 @@ venv: $(VENV)/stamp ## the Python tools of this project, in .venv
 build: $(VENV)/stamp ## firmware/ precompiled for each chip, in build/
 	@$(BIN)/python tools/build.py
 
-run: build ## an intercom on this computer (STATE=folder it lives in, ARGS=...)
-	@$(BIN)/python tools/virtual_board.py --state $(STATE) --heap 96wK --terminal $(ARGS)
+run: build ## an intercom on this computer (MIC=card SPEAKER=card, STATE=its folder, ARGS=...)
+	@$(BIN)/python tools/virtual_board.py --state '$(STATE)' --heap 96wK --mic '$(MIC)' --speaker '$(SPEAKER)' --terminal $(ARGS)
 
 test: $(VENV)/stamp-test build ## all tests (ARGS="-k words" for some)
 	@$(BIN)/python tools/peers.py

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A board without a board: firmware/ on the MicroPython Unix port, with everything around the chip done here.
 
-    virtual_board.py --state DIR [--address 127.0.0.10] [--mic speech.wav] [--speaker out.wav] [--terminal] ...
+    virtual_board.py --state DIR [--address 127.0.0.10] [--mic speech.wav|chime|silence|card] [--speaker out.wav|none|card] [--terminal] ...
     virtual_board.py --state DIR press 0 [ms] | pins | watch | network down | network up | stop
 
 The state folder is the board's flash, its "/": wiring.py and config.json live there, and a main.py of one's own if
@@ -110,9 +110,21 @@ def resample(samples, rate, wanted):
     return out
 
 
+def chime():
+    """Ding, dong and a pause, 3 s: something to hear for who has no microphone here -> (samples, rate in Hz)."""
+    rate = 8000
+    samples = []
+    for i in range(3 * rate):
+        t = i / rate
+        ding = math.sin(2 * math.pi * 659.3 * t) * math.exp(-4 * t)
+        dong = math.sin(2 * math.pi * 523.3 * (t - 0.5)) * math.exp(-4 * (t - 0.5)) if t > 0.5 else 0
+        samples.append(0.2 * (ding + dong))
+    return samples, rate
+
+
 def microphone_samples(path, rate_hz, level_db):
-    """WAV file -> bytes as an I2S microphone gives them: 24 bits at the top of 32, little-endian, mono."""
-    samples, rate = read_wav(path)
+    """WAV file, or "chime" -> bytes as an I2S microphone gives them: 24 bits at the top of 32, little-endian, mono."""
+    samples, rate = chime() if path == "chime" else read_wav(path)
     scale = 8388608.0 * 10 ** (level_db / 20)
     words = array("i", (max(-8388608, min(8388607, round(x * scale))) << 8 for x in resample(samples, rate, rate_hz)))
     if sys.byteorder == "big":
@@ -304,7 +316,7 @@ class Runner:
             f = tempfile.TemporaryFile()
             f.write(microphone_samples(source, rate, self.options.mic_level_db))
             f.flush()
-            self.mic = (os.dup(f.fileno()), "loop" if self.options.mic_loop else "once")
+            self.mic = (os.dup(f.fileno()), "loop" if self.options.mic_loop or source == "chime" else "once")
             f.close()
 
     def open_speaker(self):
@@ -1056,7 +1068,7 @@ def main():
         "Pipes (mkfifo) carry raw samples at RATE_HZ, mono, little-endian: 32 bits in, 16 bits out.")
     parser.add_argument("--state", required=True, help="folder that is the board's flash; made if missing")
     parser.add_argument("--address", default="127.0.0.10", help="IPv4 address of the board (127.0.0.10)")
-    parser.add_argument("--mic", default="silence", help="WAV file, silence, a pipe, or card")
+    parser.add_argument("--mic", default="silence", help="WAV file, silence, chime, a pipe, or card")
     parser.add_argument("--mic-loop", action="store_true", help="play the WAV file again and again")
     parser.add_argument("--mic-level-db", type=float, default=0.0, help="level of the WAV file at the microphone (0)")
     parser.add_argument("--speaker", default="none", help="WAV file to write, none, a pipe, or card")
