@@ -18,6 +18,7 @@ T1 = const(500)
 T2 = const(4000)
 T4 = const(5000)
 _64T1 = const(32000)
+_FINISHED = const(6)  # transactions that are remembered after their end, at the most
 
 # States: the high half of a row's key. CALLING stands for Trying in the non-INVITE machines.
 TERMINATED = const(0x00)
@@ -136,6 +137,16 @@ class Transaction:
     will come (`why` then says the reason in words).
     """
 
+    # What not every transaction has is an attribute of the class: an object pays for its own.
+    data = None  # newest message we sent
+    request = None  # server: the request, until a final response is sent
+    source = None  # server: (host, port) the request came from
+    tag = b""  # server: our To tag
+    why = ""
+    _interval_ms = 0
+    _retry = None
+    deadline = None
+
     def __init__(self, owner, key, table, state, peer, user):
         self.owner = owner
         self.key = key
@@ -143,14 +154,6 @@ class Transaction:
         self.state = state
         self.peer = peer  # (host, port) that our messages go to
         self.user = user
-        self.data = None  # newest message we sent
-        self.request = None  # server: the request, until a final response is sent
-        self.source = None  # server: (host, port) the request came from
-        self.tag = b""  # server: our To tag
-        self.why = ""
-        self._interval_ms = 0
-        self._retry = None
-        self._deadline = None
 
     @property
     def is_client(self):
@@ -178,7 +181,7 @@ class Transaction:
             self._retry = timers.cancel(self._retry)
             self._interval_ms = 0
         if do & (_CALM | _WAIT) or self.state == TERMINATED:
-            self._deadline = timers.cancel(self._deadline)
+            self.deadline = timers.cancel(self.deadline)
         if self.state == TERMINATED:
             self.owner.forget(self)
         sent = True
@@ -191,34 +194,39 @@ class Transaction:
         if do & _NEXT:
             self._again()
         if do & _WAIT:
-            self._deadline = timers.after(self._limit_ms(), self._over)
+            self.deadline = timers.after(self._limit_ms(), self._over)
         if do & _FAIL:
             self.why = "not reachable" if event == ERROR else "no answer"
             self.user.on_response(self, None)
         elif do & _TELL:
             self.user.on_response(self, message)
-        if self.state != was and self.is_client and not self.is_live:
-            # What may still come is answered with the ACK, or by the user of a 2xx: the rest need not wait for it.
-            self.data = ack
-            if self.state != ACCEPTED:
-                self.user = None
+        if self.state != was and not self.is_live:
+            # What may still come is answered with the ACK, with a final response that is not 2xx to INVITE, or by the
+            # user of such a 2xx: the rest need not wait for it.
+            if self.is_client:
+                self.data = ack
+                if self.state != ACCEPTED:
+                    self.user = None
+            elif self.state == ACCEPTED or self.state == CONFIRMED:
+                self.data = None
+            self.owner.finished()
         if not sent:
             self.fire(ERROR)
         return True
 
     def limit(self, delay_ms):
         """Ends a client transaction in `delay_ms` if no final response comes: 9.1 allows 64*T1 after CANCEL."""
-        self._deadline = self.owner.timers.cancel(self._deadline)
-        self._deadline = self.owner.timers.after(delay_ms, self._over)
+        self.deadline = self.owner.timers.cancel(self.deadline)
+        self.deadline = self.owner.timers.after(delay_ms, self._over)
 
     def begin(self):
         """Client: sends the request for the first time, and starts timers A and B, or E and F."""
         if not self.owner.send(self.data, self.peer):
             # The user learns it from the loop, never from inside its own call.
-            self._deadline = self.owner.timers.after(0, self._error)
+            self.deadline = self.owner.timers.after(0, self._error)
             return
         self._again()
-        self._deadline = self.owner.timers.after(_64T1, self._over)
+        self.deadline = self.owner.timers.after(_64T1, self._over)
 
     def respond(self, status, data):
         """Server: sends a response and keeps it for retransmissions."""
@@ -273,11 +281,25 @@ class Transactions:
     def _room(self):
         if len(self._table) < self.limit:
             return True
-        for transaction in self._table.values():
-            if not transaction.is_live:
-                transaction.fire(OVER)
-                return len(self._table) < self.limit
-        return False
+        done = [one for one in self._table.values() if not one.is_live]
+        if not done:
+            return False
+        min(done, key=self._left_ms).fire(OVER)
+        return True
+
+    def finished(self):
+        """One more has only retransmissions to expect: of those, the oldest beyond a few are forgotten early.
+
+        What comes again for a forgotten one is answered as what belongs to nothing is: 481, or not at all.
+        """
+        done = [one for one in self._table.values() if not one.is_live]
+        if len(done) > _FINISHED:
+            # An INVITE's memory keeps its copies from ringing again: the others go first.
+            rest = [one for one in done if one.table is SERVER or one.table is CLIENT]
+            min(rest or done, key=self._left_ms).fire(OVER)
+
+    def _left_ms(self, transaction):
+        return self.timers.left_ms(transaction.deadline.due)
 
     def client(self, method, branch, data, peer, user):
         """Sends a request and watches over it. Returns the Transaction, or None when the table is full."""
