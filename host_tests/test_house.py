@@ -17,7 +17,7 @@ ARROWS = {
     "door": {"lend", "sip", "media", "board", "wiring"},  # wiring: the pins as data, handed to what board/ has
     "sip": {"lend"},
     "media": set(),
-    "board": {"wiring"},
+    "board": {"lend", "wiring"},
 }
 # Modules of stock MicroPython on the ESP32, as built in or frozen there.
 STOCK = {

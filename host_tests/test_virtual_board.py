@@ -430,16 +430,16 @@ def test_debounced_button_and_output(board):
     from time import ticks_ms
     from board.pins import Button, Output
     presses = []
-    button = Button(wiring.BUTTONS[0], lambda: presses.append(1))
+    button = Button(wiring.BUTTONS[0], presses.append, 1)
     relay = Output(wiring.RELAY)
     async def main():
         print("ready")
         while not light.is_on:
             button.poll(ticks_ms())
             if len(presses) == 2:
-                relay.on()
+                relay.put(True)
             if presses and not button.is_pressed:
-                light.on()
+                light.put(True)
                 print(presses)
                 presses.append(0)
             await asyncio.sleep_ms(5)
@@ -483,11 +483,11 @@ def test_watchdog_resets_the_board(board):
 def test_watchdog_handed_over_leaves_the_prompt_in_peace(board):
     b = board("""
     import asyncio, time
-    from board.system import Watchdog, reset_words, unique
+    from board.system import hand_over, reset_words, unique, watchdog
     async def main():
-        w = Watchdog(300)
-        w.feed()
-        w.hand_over()
+        feed = watchdog(300)
+        feed()
+        hand_over()
     asyncio.run(main())
     print(reset_words(), unique())
     """, address="127.0.40.7")
@@ -495,6 +495,11 @@ def test_watchdog_handed_over_leaves_the_prompt_in_peace(board):
     with pytest.raises(TimeoutError):
         b.wait_event("reset", timeout=1)
     assert b.repl("3*4") == "12"
+    b.repl("import machine; machine.tell(84, 0, 0)")  # the timer is gone, as after the soft reset that mpremote asks for
+    with pytest.raises(TimeoutError):
+        b.wait_event("reset", timeout=1)  # and there is time for a copy all the same
+    assert b.repl("machine.WDT(timeout=300) and 5*5") == "25"
+    assert b.wait_event("reset", timeout=3)  # the watchdog was armed all along
 
 
 def test_reset_causes_and_crash(board):

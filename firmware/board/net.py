@@ -1,13 +1,8 @@
 """Addresses as sockets want them, and the network interface that wiring.py names."""
 
-import asyncio
-import network
 import socket
-from micropython import const
-from time import ticks_diff, ticks_ms
 
-_ATTEMPT_MS = const(20000)  # a busy access point with DHCP takes some seconds
-_STEP_MS = const(100)
+from lend import lend
 
 
 def pack(host, port):
@@ -32,40 +27,20 @@ def unpack(address):
 
 
 class Network:
-    """The interface of wiring.NETWORK, "wifi" or "lan"."""
+    """The interface of wiring.NETWORK, "wifi" or "lan". How it comes up, and the words for it, are in link.py."""
 
     def __init__(self, wiring, hostname=""):
-        if hostname:
-            network.hostname(hostname)
         self._ssid = ""
-        self._wifi = None
-        if wiring.NETWORK == "wifi":
-            from . import wifi
+        self._wifi = wiring.NETWORK == "wifi"
+        self._if = lend("board.link").interface(wiring, hostname)
 
-            self._wifi = wifi
-            self._if = wifi.interface()
-        else:
-            from .lan import interface
-
-            self._if = interface(getattr(wiring, "LAN", {}))
-
-    async def up(self, ssid="", password=""):
-        """One attempt to get an address; returns when there is one, or after 20 s without. `is_up()` tells.
+    def up(self, ssid="", password=""):
+        """To be awaited: one attempt to get an address; returns when there is one, or after 20 s without. `is_up()`
+        tells.
 
         A connection that stands is left and made again only for another network name.
         """
-        if self.is_up() and ssid == self._ssid:
-            return
-        self._ssid = ssid
-        try:
-            self._if.active(True)
-            if self._wifi:
-                self._wifi.connect(self._if, ssid, password)
-        except OSError:
-            pass  # words() tells from the status
-        since = ticks_ms()
-        while not self.is_up() and ticks_diff(ticks_ms(), since) < _ATTEMPT_MS:
-            await asyncio.sleep_ms(_STEP_MS)
+        return lend("board.link").up(self, ssid, password)
 
     def is_up(self):
         return self._if.isconnected()
@@ -74,8 +49,11 @@ class Network:
         """Our IPv4 address, "" without."""
         return self._if.ifconfig()[0] if self.is_up() else ""
 
+    def dns(self):
+        """The addresses of the network's name servers, a list."""
+        server = self._if.ifconfig()[3]
+        return [server] if server and server != "0.0.0.0" else []
+
     def words(self):
         """The state in words."""
-        if self._wifi:
-            return "Wi-Fi '%s' %s" % (self._ssid, self.address() or self._wifi.trouble(self._if))
-        return "Ethernet: " + (self.address() or "no address yet; is the cable in, and is there a DHCP server?")
+        return lend("board.link").words(self)

@@ -11,15 +11,16 @@ _RELEASE_MS = const(50)  # a contact bounces less long
 class Button:
     """A debounced button; spec is {"pin": 4, "active": 0, "pull": "up"}, pull "up", "down" or none.
 
-    `on_press()` is called by `poll()`, once a press: when the contact has been closed for 10 ms, which the interrupt
+    `on_press(n)` is called by `poll()`, once a press: when the contact has been closed for 10 ms, which the interrupt
     times, and not again before it was open for 50 ms.
     """
 
-    def __init__(self, spec, on_press):
+    def __init__(self, spec, on_press, n=0):
         pull = {"up": Pin.PULL_UP, "down": Pin.PULL_DOWN}.get(spec.get("pull"))
         self._pin = Pin(spec["pin"], Pin.IN, pull)
         self._active = spec.get("active", 0)
         self._on_press = on_press
+        self._n = n
         self.is_pressed = False
         self._closed = False  # as last seen
         self._since = ticks_ms()  # and since when
@@ -39,7 +40,7 @@ class Button:
         lasted_ms = ticks_diff(now_ms, self._since)
         if closed and not self.is_pressed and lasted_ms >= _PRESS_MS:
             self.is_pressed = True
-            self._on_press()
+            self._on_press(self._n)
         elif not closed and self.is_pressed and lasted_ms >= _RELEASE_MS:
             self.is_pressed = False
 
@@ -49,15 +50,10 @@ class Output:
 
     def __init__(self, spec):
         self._active = 1 if spec.get("active", 1) else 0
-        self.is_on = False
         self._pin = Pin(spec["pin"], Pin.OUT, value=1 - self._active)
-
-    def on(self):
-        self.is_on = True
-        self._pin.value(self._active)
-
-    def off(self):
         self.is_on = False
-        self._pin.value(1 - self._active)
 
-    rest = off
+    def put(self, on):
+        """On, or at rest."""
+        self.is_on = on
+        self._pin.value(self._active if on else 1 - self._active)

@@ -1,21 +1,24 @@
-"""The chip itself: watchdog, resets, identity."""
+"""The chip itself: watchdog, resets, identity. Loaded for the moment by lend()."""
 
 import machine
 from micropython import const
 
 _HAND_OVER_MS = const(1000)
+_COPY_MS = const(600000)  # a copy by mpremote, over a slow line
 
 
-class Watchdog:
-    """Resets the board unless fed within timeout_ms. It cannot be stopped; a second one only changes its time."""
+def watchdog(timeout_ms):
+    """Resets the board unless the function that this gives is called within timeout_ms. It cannot be stopped; a second
+    one only changes its time."""
+    return machine.WDT(timeout=timeout_ms).feed
 
-    def __init__(self, timeout_ms):
-        self.feed = machine.WDT(timeout=timeout_ms).feed
 
-    def hand_over(self):
-        """From now on a timer feeds it: for the plain REPL, where a copy by mpremote takes its time."""
-        timer = machine.Timer(0)
-        timer.init(period=_HAND_OVER_MS, mode=timer.PERIODIC, callback=lambda timer: self.feed())
+def hand_over():
+    """From now on a timer feeds the watchdog, for the plain REPL. mpremote begins with a soft reset, which on the ESP32
+    ends timers while the watchdog stays armed: so its time becomes long, too."""
+    feed = watchdog(_COPY_MS)
+    timer = machine.Timer(0)
+    timer.init(period=_HAND_OVER_MS, mode=timer.PERIODIC, callback=lambda timer: feed())
 
 
 def reset_words():
@@ -26,10 +29,6 @@ def reset_words():
             break
     return {"PWRON": "power on", "WDT": "the watchdog", "SOFT": "a soft reset", "DEEPSLEEP": "deep sleep"}.get(
         name, "a reset")
-
-
-def reset():
-    machine.reset()
 
 
 def unique():

@@ -2,11 +2,13 @@
 
 from time import ticks_add, ticks_diff
 
-# Milliseconds on, off, on, ...; one figure alone is steady.
-IDLE = (60, 2940)  # a short flash: ready
-TROUBLE = (100, 200, 100, 1600)  # two flashes: no network, or not registered
-CALLING = (150, 150)  # fast: somebody is rung
-TALKING = (1000,)  # steady: the call is up
+# Milliseconds on, off, on, ...; one figure alone is steady. By number, as the door has them.
+_PATTERNS = (
+    (60, 2940),  # idle, a short flash: ready
+    (100, 200, 100, 1600),  # trouble, two flashes: no network, or not registered
+    (150, 150),  # calling, fast: somebody is rung
+    (1000,),  # talking, steady: the call is up
+)
 
 
 class Light:
@@ -18,20 +20,18 @@ class Light:
         self._step = 0
         self._next = 0
 
-    def tick(self, pattern, now_ms):
+    def tick(self, number, now_ms):
+        """`number`: 0 idle, 1 trouble, 2 calling, 3 talking."""
+        pattern = _PATTERNS[number]
         if pattern is not self._pattern:
             self._pattern = pattern
             self._step = 0
-            self._next = now_ms
-        if ticks_diff(now_ms, self._next) < 0:
+        elif ticks_diff(now_ms, self._next) < 0:
             return
-        if self._step & 1:
-            self._output.off()
-        else:
-            self._output.on()
+        self._output.put(not self._step & 1)
         self._next = ticks_add(now_ms, pattern[self._step])
         self._step = (self._step + 1) % len(pattern)
 
     def rest(self):
         self._pattern = None
-        self._output.rest()
+        self._output.put(False)

@@ -119,6 +119,14 @@ def is_secret(key):
     return _entry(key)[0] in ("secret", "code")
 
 
+def shown(config, key):
+    """The value for a person to see; never a secret."""
+    value = config.get(key)
+    if is_secret(key):
+        return "(set)" if value else "(not set)"
+    return str(value) if value != "" else "(empty)"
+
+
 def _nearest(key):
     best, near = 99, None
     for k in keys():
@@ -169,8 +177,8 @@ def check(key, value):
         return value
     good, what, right = _KINDS[kind]
     if value and not good(value):
-        shown = "what you wrote" if is_secret(key) else _quote(value)
-        raise Mistake("%s: %s is not %s; %s" % (key, shown, what, right))
+        value = "what you wrote" if is_secret(key) else _quote(value)
+        raise Mistake("%s: %s is not %s; %s" % (key, value, what, right))
     return value
 
 
@@ -197,7 +205,7 @@ def lines(config, key=None):
     """The table for a person, line by line: all of it, one group ("sip") or one key."""
     if key and "\n" + key + " " in _TABLE:
         kind, default, limits, text = _entry(key)
-        yield "%s = %s" % (key, config.text(key))
+        yield "%s = %s" % (key, shown(config, key))
         yield "  %s" % text
         if limits:
             yield "  %s; default %s" % (limits.replace("..", " to ").replace(",", ", "), default)
@@ -206,7 +214,7 @@ def lines(config, key=None):
     for k in keys():
         if not key or k.startswith(key + "."):
             found = True
-            yield "%-16s%-18s%s" % (k, config.text(k), _entry(k)[3])
+            yield "%-16s%-18s%s" % (k, shown(config, k), _entry(k)[3])
     if not found:
         _entry(key)  # says which key is near
     if not key:

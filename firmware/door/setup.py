@@ -1,27 +1,85 @@
-"""Putting the configuration in force: the user agent, its registration, the sound's levels.
-
-Loaded for the moment by lend(), at the start and when a person changes something."""
+"""Connecting: sound, network, user agent, registration. Loaded for the moment by lend(), at the start, when the network
+comes back and when a person changes something."""
 
 import asyncio
 import gc
-from time import ticks_add, ticks_ms
+from time import ticks_diff, ticks_ms
 
-from micropython import const
-
-_SETTLE_MS = const(1000)  # sip.server, sip.user and sip.password are set one after the other, and used once
+from lend import lend
 
 
-async def start_agent(door, host):
+async def connect(door):
+    """Brings up what is not yet as the network and the configuration want it; returns when all is."""
+    if door._stream is None:  # its buffers are the largest there are: now, while the heap is whole
+        from board.audio import Audio
+        from board.net import pack, unpack
+        from media.stream import Stream
+
+        door._stream = Stream(Audio(door._wiring), pack, unpack)
+    get = door.config.get
+    network = door._network
+    if network is None:
+        from board.net import Network
+
+        network = door._network = Network(door._wiring, get("net.hostname"))
+    renew = 0
+    if door._renew and ticks_diff(ticks_ms(), door._renew_at) >= 0:
+        renew, door._renew = door._renew, 0
+    if renew > 1 or not network.is_up():
+        await _up(door, network)
+        if door._agent:
+            door._tell(network.words())
+            _again(door)
+    host = network.address()
+    if not host:
+        return
+    agent = door._agent
+    if agent is None or door._moved and door._call is None:
+        await _start_agent(door, host)
+        return
+    if agent.host != host:
+        door.say("The address is now %s." % host)
+        agent.host = host
+        _again(door)
+    if renew == 1:
+        await _register(door)
+
+
+async def _up(door, network):
+    """Until the network is up."""
+    get = door.config.get
+    while True:
+        if door._wiring.NETWORK == "wifi" and not get("wifi.ssid"):
+            door._tell(lend("door.words").network_words(door))
+            door._renew = 0
+            while not door._renew:
+                await asyncio.sleep_ms(200)
+            continue
+        await network.up(get("wifi.ssid"), get("wifi.password"))
+        if network.is_up():
+            return
+        door._tell(network.words())
+
+
+def _again(door):
+    """The network is back, or the address is another: registers at once."""
+    if door._registration:
+        door._registration.start()
+
+
+async def _start_agent(door, host):
     """A user agent on this address, in place of the one there was; and its registration."""
     from board.net import pack, unpack
     from sip.agent import Agent
 
+    door._moved = False
     old, door._agent = door._agent, None
     if old:
         door._registration = None
         await old.stop()
     get = door.config.get
-    agent = Agent(host, get("sip.port"), pack, unpack, get("sip.user"), get("sip.display"), door._on_call, door._admit)
+    agent = Agent(host, get("sip.port"), pack, unpack, get("sip.user"), get("sip.display"), door._on_call, door._admit,
+                  dns=door._network.dns)
     try:
         await agent.start()
     except OSError as e:
@@ -30,21 +88,19 @@ async def start_agent(door, host):
         await asyncio.sleep_ms(2000)
         return
     door._agent = agent
-    levels(door)
+    lend("door.apply").levels(door)
     door.say("Listening for calls at sip:%s@%s:%d." % (get("sip.user"), host, agent.port))
-    await register(door)
+    await _register(door)
     gc.collect()
 
 
-async def register(door):
+async def _register(door):
     """Begins a registration with what is configured now, in place of the one there was."""
     agent = door._agent
     get = door.config.get
     door._trouble = ""
     door._renew = 0
     old, door._registration = door._registration, None
-    if agent is None:
-        return
     if old:
         # Its last word first: it may be about the very address that is registered next.
         done = []
@@ -64,34 +120,8 @@ async def register(door):
             server, get("sip.user"), get("sip.password"), get("sip.auth_user"), get("sip.expires_s"), get("sip.display")
         )
     except ValueError as e:
-        door._trouble = "Not registered: %s; write sip.server as an address like 192.0.2.10." % e
+        door._trouble = "Not registered: %s; write sip.server as a name or an address, like pbx.example or 192.0.2.10." % e
         door._tell(door._trouble)
         return
     registration.changed = door._on_registration
     door._registration = registration
-
-
-def levels(door):
-    """Gain and volume, at once."""
-    if door._stream:
-        door._stream.gain_db(door.config.get("audio.gain_db"))
-        door._stream.volume_db(door.config.get("audio.volume_db"))
-
-
-def apply(door, key):
-    """Puts a changed value in force. -> words on when."""
-    if key == "sip.port" and door._call is not None:
-        return " It takes effect when the call has ended."
-    if key == "net.hostname":
-        return " It takes effect at the next start."
-    if key.startswith(("sip.", "wifi.")):
-        door._renew = max(door._renew, 2 if key[0] == "w" else 1)
-        door._renew_at = ticks_add(ticks_ms(), _SETTLE_MS)
-        return " Connecting again." if key[0] == "w" else " In effect in a second."
-    if key.startswith("audio."):
-        levels(door)
-    if key.startswith("rtp."):
-        return " It takes effect at the next call."
-    if key == "door.code" and not door.config.get(key):
-        return " Calls cannot open the door now."
-    return " In effect now."

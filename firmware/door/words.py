@@ -1,14 +1,16 @@
 """What door.status() and help(door) say. Loaded for the moment by lend(): only people need it."""
 
 import gc
-from time import ticks_ms
 
-from board.system import reset_words
+from lend import lend
 
-from .intercom import VERSION
+from .console import Lines
+from .intercom import Door
+
+_VERSION = "0.1"
 
 # For help(door): a command, and what it does.
-HELP = """\
+_HELP = """\
 door.status()                          how it is, in sentences
 door.show()                            the configuration; door.show("sip") a part of it
 door.set("sip.server", "192.0.2.10")   changes and saves a value; None makes it the default again
@@ -21,11 +23,26 @@ Ctrl-C ends a line that runs; on an empty line it leaves for the plain MicroPyth
 and Ctrl-D there starts the door again. Tab completes, Up and Down bring lines back."""
 
 
+def banner(door):
+    """The first lines at the console."""
+    text = "\nsipdoor %s on %s. This is Python, beside the calls; help(door) says what there is.\n"
+    return text % (_VERSION, door._wiring.NAME)
+
+
+def help(*things):
+    """help(door) lists its commands; help() too, and with anything else it is MicroPython's own."""
+    import builtins
+
+    if not things or isinstance(things[0], Door):
+        return Lines(_HELP.split("\n"))
+    return builtins.help(*things)
+
+
 def status(door):
     """How the door is, in sentences, one after the other."""
     get = door.config.get
     yield "sipdoor %s on %s, up for %s; started by %s." % (
-        VERSION, door._wiring.NAME, _duration(door._up_s), reset_words())
+        _VERSION, door._wiring.NAME, _duration(door._up_s), lend("board.system").reset_words())
     yield network_words(door)
     agent = door._agent
     if door._trouble:
@@ -41,7 +58,7 @@ def status(door):
         'The button has nobody to call: door.set("button.1.target", "sip:101@192.0.2.10").')
     if door._call is not None and door._stream:
         yield "Sound: %s." % door._stream.status()
-    locked_s = door._keypad.locked_s(ticks_ms())
+    locked_s = lend("door.keypad").Keypad(door._keys).locked_s(door._up_s)
     if door._relay.is_on:
         yield "The door is open."
     elif not get("door.code"):

@@ -3,7 +3,7 @@
 import json
 import os
 
-from door import config, schema
+from door import schema, store
 from door.config import Config, Mistake
 from door.schema import check
 
@@ -104,7 +104,7 @@ def test_a_secret_is_never_shown():
     c = Config(PATH)
     secrets = [k for k in schema.keys() if schema.is_secret(k)]
     assert "door.code" in secrets and "sip.password" in secrets and "wifi.password" in secrets
-    assert c.text("sip.password") == "(not set)"
+    assert schema.shown(c, "sip.password") == "(not set)"
     c.set("sip.password", "hush-hush")
     c.set("wifi.password", "hush-hush")
     c.set("door.code", "918273")
@@ -132,6 +132,15 @@ def test_only_differences_are_stored_and_found_again():
     assert not _exists(PATH + ".new")
     again = Config(PATH).load()
     assert again.get("sip.server") == "192.0.2.10" and again.words == []
+    for text in ('a "quoted" \\ name', "T\u00fcr \u20ac", "sip.user 43", ""):
+        again.set("sip.display", text)
+        assert again.get("sip.display") == text == Config(PATH).load().get("sip.display")
+    assert again.get("sip.user") == "door" and again.get("sip.server") == "192.0.2.10"
+    try:
+        again.get("sip")
+        assert False
+    except ValueError:
+        pass
     _clean()
 
 
@@ -183,11 +192,8 @@ def test_an_older_schema_is_migrated():
     def to_1(data):
         data["sip.server"] = data.pop("server")
 
-    config._MIGRATIONS[0] = to_1
-    try:
-        c = _loaded('{"schema": 0, "server": "192.0.2.10"}')
-    finally:
-        del config._MIGRATIONS[0]
+    _write('{"schema": 0, "server": "192.0.2.10"}')
+    c = store.load(Config(PATH), {0: to_1})
     assert c.get("sip.server") == "192.0.2.10" and c.schema == 1 and c.words == []
     _clean()
 

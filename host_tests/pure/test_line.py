@@ -1,7 +1,10 @@
 """The console's line editor, and what the prompt knows of Python."""
 
-from door.line import END, ENTER, INTERRUPT, RAW, TAB, Line
+from door.keys import remember
+from door.line import Line
 from door.python import assigned, complete, compiled, is_complete
+
+ENTER, INTERRUPT, END, RAW, TAB = 1, 2, 3, 4, 5  # as in line.py
 
 
 class Screen:
@@ -16,7 +19,7 @@ def _typed(keys, history=()):
     """-> (the text, the cursor, the last event) after these keys."""
     edited = Line(Screen())
     for text in history:
-        edited.remember(text)
+        remember(edited, text)
     edited.begin("> ")
     event = 0
     for c in keys.encode() if isinstance(keys, str) else keys:

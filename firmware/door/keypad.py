@@ -1,0 +1,64 @@
+"""Which keys open the door. Loaded for the moment by lend(), when a key is pressed. No clock, no pin: times are
+given in, in seconds since the start, which never wrap."""
+
+from micropython import const
+
+_MAX_WRONG = const(3)
+_LOCK_S = const(30)
+_PAUSE_S = const(5)  # a pause this long begins the code again
+
+
+class Keypad:
+    """Compares the keys that the other party presses with the door's code.
+
+    A code is complete when it is as long as the right one, or at `#`; `*` begins again (unless the code itself
+    has these keys). After three wrong codes nothing is heard for 30 s, across calls.
+
+    `state` is what lasts, a dict that is empty at first: "entered" keys, pressed at "last", how many were "wrong",
+    and "until" when nothing is heard."""
+
+    def __init__(self, state):
+        self._state = state
+
+    def start(self):
+        """A new call: what another one began is forgotten, what it got wrong is not."""
+        self._state["entered"] = ""
+
+    def locked_s(self, now_s):
+        """Seconds until keys count again, 0 if they do."""
+        left_s = self._state.get("until", 0) - now_s
+        return left_s if left_s > 0 else 0
+
+    def press(self, event, code, now_s):
+        """One key (RFC 4733 event 0 to 15). -> None while the code is incomplete, else "open", "wrong", "locked"
+        (the wrong one that locks), "ignored" (while locked) or "unset" (there is no code)."""
+        if not 0 <= event < 16:
+            return None
+        if not code:
+            return "unset"
+        if self.locked_s(now_s):
+            return "ignored"
+        state = self._state
+        entered = state.get("entered", "") if now_s - state.get("last", 0) <= _PAUSE_S else ""
+        state["last"] = now_s
+        state["entered"] = ""
+        key = "0123456789*#ABCD"[event]  # RFC 4733 3.2
+        if key == "*" and "*" not in code:
+            return None
+        if key == "#" and "#" not in code:
+            if not entered:
+                return None
+        else:
+            entered += key
+            if len(entered) < len(code):
+                state["entered"] = entered
+                return None
+        if entered == code:
+            state["wrong"] = 0
+            return "open"
+        wrong = state.get("wrong", 0) + 1
+        state["wrong"] = wrong % _MAX_WRONG
+        if wrong < _MAX_WRONG:
+            return "wrong"
+        state["until"] = now_s + _LOCK_S
+        return "locked"
