@@ -5,7 +5,7 @@ from array import array
 from pathlib import Path
 
 import pytest
-from media import g711
+from media import g711, tables
 
 from tools import build
 
@@ -45,7 +45,7 @@ def _score(reference, heard):
     return pesq(8000, reference / 32768, heard / 32768, "nb")
 
 
-@pytest.mark.parametrize("payload_type", [g711.PCMU, g711.PCMA])
+@pytest.mark.parametrize("payload_type", [0, 8])
 def test_within_a_tenth_of_a_bare_pass(speech, payload_type, tmp_path):
     import numpy
 
@@ -53,10 +53,10 @@ def test_within_a_tenth_of_a_bare_pass(speech, payload_type, tmp_path):
     samples = array("h", numpy.clip(numpy.round(reference), -32768, 32767).astype(numpy.int16).tobytes())
     n = len(samples) & ~1
     codes = bytearray(n)
-    g711.encoder(payload_type)(samples, codes, g711.encoding_table(payload_type), n)
-    words = array("i", bytes(4 * n))
-    g711.decode(codes, 0, words, 0, g711.decoding_table(payload_type), n)
-    bare = _score(reference, numpy.array(words, dtype=float))
+    tables.encoder(payload_type)(samples, codes, tables.encoding_table(payload_type), n)
+    words = array("H", bytes(2 * n))
+    g711.decode(codes, 0, words, 0, tables.decoding_table(payload_type), n)
+    bare = _score(reference, numpy.array(words, dtype=float) - 32768)
 
     microphone, speaker = tmp_path / "microphone.raw", tmp_path / "speaker.raw"
     padded = numpy.concatenate([speech, numpy.zeros(640)])

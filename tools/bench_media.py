@@ -33,13 +33,13 @@ def _g711():
     import time
     from array import array
 
-    from media import g711
+    from media import g711, tables
 
     samples = speech_like(array, 1600)
     codes = bytearray(1600)
-    words = array("i", bytes(640))
-    table = g711.encoding_table(0)
-    sample = g711.decoding_table(0)
+    words = array("H", bytes(320))
+    table = tables.encoding_table(0)
+    sample = tables.decoding_table(0)
     encode, decode = g711.encode_ulaw, g711.decode
 
     def best(what):

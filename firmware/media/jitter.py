@@ -6,6 +6,7 @@ no cases of their own. Nothing is allocated after the start.
 
 import micropython
 from micropython import const
+from .resample import fill
 from .rtp import timestamp_difference
 
 _TIMESTAMP = const(3)  # of the fields of rtp.parse
@@ -37,22 +38,17 @@ class Jitter:
     def reset(self, silence=-1):
         """Forget what is there: another source, or a jump. `silence` is the codec's byte for it."""
         if silence >= 0:
-            self._silence = silence
-        fill(self.ring, 0, _RING, self._silence)
-        fill(self._have, 0, _RING // _BLOCK, 0)
+            self.silence = silence
+        fill(self.ring, 0, _RING >> 1, self.silence * 257)
+        fill(self._have, 0, _RING // _BLOCK >> 1, 0)
         self.active = False
         self._timestamp = 0  # of the frame to be taken next
         self._at = 0  # where in the ring it begins, always a multiple of _FRAME
-        self._ahead = 0  # samples from there to the end of the newest packet
+        self.ahead = 0  # samples from there to the end of the newest packet: what waits to be played, if above 0
         self._late_run = 0
         self._empty_run = 0
         self._least = _RING
         self._looked = 0
-
-    @property
-    def depth_ms(self):
-        """How much is waiting to be played."""
-        return max(self._ahead, 0) // 8
 
     def put(self, packet, fields):
         """Store the payload of a packet that `rtp.parse` took apart into `fields`."""
@@ -66,75 +62,56 @@ class Jitter:
         if offset < 0:
             self.late += 1
             self._late_run += 1
-            if self._late_run >= _LATE_RUN and self._ahead < _MOST:
-                self._wait()
+            if self._late_run >= _LATE_RUN and self.ahead < _MOST:
+                self._late_run = 0
+                self.inserted += 1
+                self._move(-_FRAME)  # play a frame later from now on
             return
         self._late_run = 0
         store(self.ring, self._have, self._at + offset, packet, fields)
         offset += fields[_PAYLOAD_BYTES]
-        if offset > self._ahead:
-            self._ahead = offset
-
-    def _wait(self):
-        # Play a frame later from now on. The ring keeps one frame behind the playing, which is what is free now.
-        self._late_run = 0
-        self.inserted += 1
-        self._timestamp = (self._timestamp - _FRAME) & 0x3FFFFFFF
-        self._ahead += _FRAME
-        self._at = (self._at or _RING) - _FRAME
-        self._wipe(self._at)
-
-    def _wipe(self, at):
-        fill(self.ring, at, _FRAME, self._silence)
-        block = at // _BLOCK
-        self._have[block] = self._have[block + 1] = 0
+        if offset > self.ahead:
+            self.ahead = offset
 
     def take(self):
         """-> where in `ring` the next _FRAME bytes begin, or -1: nothing there. They stay until the next take."""
         if not self.active:
             return -1
-        if self._ahead < self._least:
-            self._least = self._ahead
+        if self.ahead < self._least:
+            self._least = self.ahead
         self._looked += 1
         if self._looked >= _LOOK:
             while self._least > _DELAY + _FRAME:
                 self._least -= _FRAME
                 self.dropped += 1
-                self._step()
+                self._move(_FRAME)
             self._looked = 0
             self._least = _RING
         at = self._at
         block = at // _BLOCK
         there = self._have[block] + self._have[block + 1]
-        self._step()
+        self._move(_FRAME)
         if there:
             self._empty_run = 0
             return at
         self.empty += 1
         self._empty_run += 1
-        if self._empty_run >= _EMPTY_RUN and self._ahead <= 0:
+        if self._empty_run >= _EMPTY_RUN and self.ahead <= 0:
             self.active = False
         return -1
 
-    def _step(self):
-        self._wipe((self._at or _RING) - _FRAME)
-        self._at += _FRAME
-        if self._at == _RING:
-            self._at = 0
-        self._timestamp = (self._timestamp + _FRAME) & 0x3FFFFFFF
-        self._ahead -= _FRAME
-
-
-@micropython.viper
-def fill(target: ptr32, at: int, n: int, value: int):
-    """n bytes from target[at] on become value; both are multiples of 4."""
-    target = ptr32(uint(target) + uint(at))
-    value |= value << 8
-    value |= value << 16
-    while n:
-        target[0] = value
-        target = ptr32(uint(target) + 4)
-        n -= 4
+    def _move(self, samples):
+        # Play so much later in the sound, or earlier. The ring keeps one frame behind the playing: going on, what has just
+        # been played is still read and the frame before it gets free; going back, it is the frame to be played.
+        at = (self._at + samples) % _RING
+        self._at = at
+        self._timestamp = (self._timestamp + samples) & 0x3FFFFFFF
+        self.ahead -= samples
+        if samples > 0:
+            at = (at - 2 * _FRAME) % _RING
+        fill(self.ring, at >> 1, _FRAME >> 1, self.silence * 257)
+        at //= _BLOCK
+        self._have[at] = self._have[at + 1] = 0
 
 
 @micropython.viper
@@ -176,15 +153,3 @@ def store(ring: ptr8, have: ptr8, to: int, packet: ptr8, fields: ptr32):
         if to == 1600:
             to = 0
             block = 0
-
-
-@micropython.viper
-def copy(target: ptr8, to: int, source: ptr8, at: int, n: int):
-    """n bytes from source[at] on to target[to] on."""
-    target = ptr8(uint(target) + uint(to))
-    source = ptr8(uint(source) + uint(at))
-    while n:
-        target[0] = source[0]
-        target = ptr8(uint(target) + 1)
-        source = ptr8(uint(source) + 1)
-        n -= 1

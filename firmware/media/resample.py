@@ -3,19 +3,16 @@
 Flat to 3.4 kHz within 0.02 dB, 57 dB down from 4.6 kHz on (what would fold below 3.4 kHz), -6 dB at 4 kHz; 1.44 ms of
 delay. Every second tap of a half-band filter is zero and the rest is symmetric, so a sample costs 12 products. The taps
 (Q15, equiripple; they sum to exactly 1) stand in the code: a constant is cheaper than a load. Products and sums are
-meant modulo 2^32; the true sum fits, as the taps' magnitudes add up to 54,672 (x 32,768 < 2^31).
+meant modulo 2^32; the true sum fits, as the taps' magnitudes add up to 54,672 (x 32,768 < 2^31). Samples come in offset
+binary, as the taps sum to a power of two: what they make of the offset is the one that the result is to have.
 """
 
 import micropython
-from micropython import const
-
-DECIMATE_HISTORY = const(46)  # words before the first new one, 16 kHz
-INTERPOLATE_HISTORY = const(23)  # words before the first new one, 8 kHz
 
 
 @micropython.viper
-def decimate(words: ptr32, samples: ptr16, n: int):
-    """2 n words at 16 kHz, 16-bit range, with 46 older ones before them, to n 16-bit samples at 8 kHz."""
+def decimate(words: ptr16, samples: ptr16, n: int):
+    """2 n samples at 16 kHz in offset binary, with 46 older ones before them, to n signed samples at 8 kHz."""
     while n:
         x = (
             (words[22] + words[24]) * 10397
@@ -32,18 +29,18 @@ def decimate(words: ptr32, samples: ptr16, n: int):
             - (words[0] + words[46]) * 27
             + ((words[23] + 1) << 14)
         )
-        x = ((x >> 15) + 32768) & 0x1FFFF
+        x = (x >> 15) & 0x1FFFF
         if x >> 16:
             x = 65535 if x < 98304 else 0
         samples[0] = x ^ 32768
-        words = ptr32(uint(words) + 8)
+        words = ptr16(uint(words) + 4)
         samples = ptr16(uint(samples) + 2)
         n -= 1
 
 
 @micropython.viper
-def interpolate(words: ptr32, samples: ptr16, at: int, n: int):
-    """n words at 8 kHz, 16-bit range, with 23 older ones before them, to 2 n 16-bit samples at 16 kHz, samples[at..]."""
+def interpolate(words: ptr16, samples: ptr16, at: int, n: int):
+    """n samples at 8 kHz in offset binary, with 23 older ones before them, to 2 n signed ones at 16 kHz, samples[at..]."""
     samples = ptr16(uint(samples) + uint(at << 1))
     while n:
         x = (
@@ -60,12 +57,12 @@ def interpolate(words: ptr32, samples: ptr16, at: int, n: int):
             + (words[1] + words[22]) * 49
             - (words[0] + words[23]) * 27
         )
-        x = (((x + 8192) >> 14) + 32768) & 0x3FFFF
+        x = ((x + 8192) >> 14) & 0x3FFFF
         if x >> 16:
             x = 65535 if x < 163840 else 0
         samples[0] = x ^ 32768
-        samples[1] = words[12]
-        words = ptr32(uint(words) + 4)
+        samples[1] = words[12] ^ 32768
+        words = ptr16(uint(words) + 2)
         samples = ptr16(uint(samples) + 4)
         n -= 1
 
@@ -87,4 +84,21 @@ def copy(samples: ptr16, to: int, source: ptr16, at: int, n: int):
         samples[0] = source[0]
         samples = ptr16(uint(samples) + 2)
         source = ptr16(uint(source) + 2)
+        n -= 1
+
+
+@micropython.viper
+def fill(samples: ptr16, at: int, n: int, value: int):
+    """n 16-bit samples from samples[at] on become value."""
+    samples = ptr16(uint(samples) + uint(at << 1))
+    while n > 3:
+        samples[0] = value
+        samples[1] = value
+        samples[2] = value
+        samples[3] = value
+        samples = ptr16(uint(samples) + 8)
+        n -= 4
+    while n:
+        samples[0] = value
+        samples = ptr16(uint(samples) + 2)
         n -= 1

@@ -3,11 +3,8 @@
 Timestamps are kept modulo 2^30 and the SSRC in two halves: on a board a Python integer of more than 30 bits is an object.
 """
 
-import os
 import micropython
 from micropython import const
-
-HEADER_BYTES = const(12)
 
 # What `parse` puts into `fields`, array("i") of eight. Who reads them has private constants for these places.
 #   0 payload type   1 marker   2 sequence   3 timestamp modulo 2^30   4, 5 SSRC, upper and lower half
@@ -69,12 +66,6 @@ def end(packet: ptr8, at: int, n: int) -> int:
                         return k
                 k += 1
     return n
-
-
-def begin(packet):
-    """Write a fresh header: version 2, sequence, timestamp and SSRC by chance (RFC 3550 5.1)."""
-    packet[:HEADER_BYTES] = b"\x80\x00" + os.urandom(10)
-    packet[2] &= 0x7F  # far from the wrap, which SRTP (RFC 3711 3.3.1) thanks
 
 
 @micropython.viper

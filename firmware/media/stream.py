@@ -1,6 +1,7 @@
 """One call's sound: RTP in and out over one UDP socket, microphone and speaker over I2S; a tick every 20 ms.
 
-Everything is made before the first tick and a tick allocates nothing, so that no collection ever delays it:
+Everything is made before the first tick and a tick allocates nothing, so that no collection ever delays it. (Not for a
+moment either: MicroPython runs a function of more than eleven words of locals, stack and `try` on the heap.)
 
     microphone, 16 kHz, 32 bits -> condition -> decimate -> G.711 -> RTP
     RTP -> playout buffer -> G.711 or a local tone -> volume -> interpolate -> 16 kHz, 16 bits, speaker
@@ -8,17 +9,14 @@ Everything is made before the first tick and a tick allocates nothing, so that n
 The packets' clock is the microphone's: a packet goes when 20 ms of sound are there.
 """
 
-import errno
-import os
-import select
-import socket
 import time
 from array import array
 
 import asyncio
+from lend import lend
 from micropython import const
 
-from . import dtmf, g711, gain, jitter, resample, rtp, tones
+from . import dtmf, g711, gain, jitter, resample, rtp
 
 _PAYLOAD_TYPE = const(0)  # of the fields of rtp.parse
 _SEQUENCE = const(2)
@@ -26,18 +24,17 @@ _TIMESTAMP = const(3)
 _SSRC_HIGH = const(4)
 _SSRC_LOW = const(5)
 _PAYLOAD_BYTES = const(7)
-_HEADER_BYTES = const(12)  # rtp.HEADER_BYTES
-_MIC_HISTORY = const(46)  # resample.DECIMATE_HISTORY
-_HISTORY = const(23)  # resample.INTERPOLATE_HISTORY
+_HEADER_BYTES = const(12)
+_MIC_HISTORY = const(46)  # of resample.decimate
+_HISTORY = const(23)  # of resample.interpolate
 
 _FRAME = const(160)  # 20 ms at 8 kHz
 _WIDE = const(320)  # the same at 16 kHz
 _DMA = const(256)  # frames the I2S hands over at a time
 
-_MIC_WORDS = const(686)  # filter history, and 40 ms of the microphone waiting; what is more waits in the I2S
+_MIC_SAMPLES = const(686)  # filter history, and 40 ms of the microphone waiting; what is more waits in the I2S
 _MIC_PIECE = const(128)  # frames fetched at a time
-_SPEAKER_SAMPLES = const(640)  # samples the I2S did not take yet
-_CHUNK = const(80)  # and how many it is given at a time
+_CHUNK = const(80)  # samples the I2S is given at a time of what it did not take at once
 # Until the I2S has once been round its DMA buffers (up to seven), it plays what is put there a whole round later, and would
 # do so for the rest of the call: the speaker gets nothing for as many ticks.
 _SETTLE = const(6)
@@ -50,8 +47,11 @@ _EVENT_BYTES = const(16)
 _TONE_AFTER_MS = const(2000)  # without RTP for so long, the local tone sounds again
 _REFUSED = const(3)  # so many sends in a row, and only every
 _RETRY = const(10)  # tenth is tried
-_SAME_HOST = const(3)  # so many packets prove another port of the host in the SDP
-_ANY_HOST = const(10)  # ... or another host
+
+
+def _lent(leaf):
+    return lend("media." + leaf)
+
 
 
 class Stream:
@@ -73,23 +73,22 @@ class Stream:
         self._raw = view[: 4 * _MIC_PIECE]
         self._chunk = view[: 2 * _CHUNK]
         # From the microphone
-        self._mic = array("i", bytes(4 * _MIC_WORDS))
-        self._code = bytearray(g711.TABLE_BYTES)
+        self._mic = array("H", bytes(2 * _MIC_SAMPLES))
+        resample.fill(self._mic, 0, _MIC_HISTORY, 32768)
+        self._code = bytearray(1024)
         self._packet = bytearray(_HEADER_BYTES + _FRAME)
         self._payload = memoryview(self._packet)[_HEADER_BYTES:]
-        self._event = bytearray(_EVENT_BYTES)
         # To the speaker
         self._fields = array("i", bytes(32))
-        self._narrow = array("i", bytes(4 * (_HISTORY + _FRAME)))
-        self._sample = array("h", bytes(512))
-        self._wide = bytearray(2 * _SPEAKER_SAMPLES)
+        self._narrow = array("H", bytes(2 * (_HISTORY + _FRAME)))
+        resample.fill(self._narrow, 0, _HISTORY, 32768)
+        self._sample = array("H", bytes(512))
+        self._wide = bytearray(2 * (_WIDE + _CHUNK))
         self._whole = memoryview(self._wide)[: 2 * _WIDE]
         self._jitter = jitter.Jitter()
-        self._source = rtp.Source()
-        self._poll = select.poll()
         self._socket = None
         self._tone = None
-        self._gain = array("i", [gain.MIDDLE, 0, 0])
+        self._gain = array("i", [1 << 28, 0, 0])  # state of gain.condition
         self.gain_db(0)
         self._volume = 4096
         self.port = 0
@@ -102,16 +101,16 @@ class Stream:
         self.strangers = 0  # packets from elsewhere, before the socket was connected
         self.bad = 0  # packets that are not RTP, too long, or of a payload type nobody agreed on
         self.send_errors = 0
-        self._lost = 0  # of earlier sources
-        self._source.restart()
+        self.lost = 0  # that never came, by their sequence numbers
+        self.late = 0  # that came too late to be played
+        self._source = rtp.Source()
         self._jitter.reset(0xFF)
         self._jitter.late = 0
         self._pressed = dtmf.Receiver()
-        self._press = dtmf.Sender()
-        self._connected = False
+        self._press = None  # made with the first key
+        self._latch = None  # who receives until the socket is connected
         self._address = None  # where to send
-        self._host = ""
-        self._sdp_port = 0
+        self._peer = None  # (host, port) of the SDP
         self._payload_type = -1
         self._event_type = -1
         self._sending = self._receiving = False
@@ -119,11 +118,9 @@ class Stream:
         self._next_high = self._next_low = -1
         self._last = self._follows = 0  # the peer's last timestamp, and the sequence number after it
         self._expected = _PACKET_BYTES  # bytes of a packet of its sound
-        self._candidate = None
-        self._proofs = 0
         self._heard_ms = -1
         self._now_ms = -1
-        self._mic_level = 0  # words waiting
+        self._mic_level = 0  # samples waiting
         self._starving = 0
         self._refused = self._before = 0  # sends that failed in a row
         self._marker = 0x80
@@ -135,6 +132,8 @@ class Stream:
 
     # -- What a call does with it
 
+    # (What is done now and then stands in files of its own, lent for the moment.)
+
     def open(self, host, first_port, last_port):
         """Bind an even UDP port between first_port and last_port (RFC 3550 11) and start the I2S. -> port.
 
@@ -142,92 +141,38 @@ class Stream:
         """
         self.close()
         self._clear()
-        first = first_port + (first_port & 1)
-        n = (last_port - first) // 2 + 1
-        if n < 1:
-            raise OSError("rtp.first_port %d to rtp.last_port %d: no even port" % (first_port, last_port))
-        chance = os.urandom(2)
-        start = (chance[0] << 8 | chance[1]) % n
-        for i in range(n):
-            port = first + (start + i) % n * 2
-            try:
-                self._bind(host, port)
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                continue
-            self._audio.start()
-            return port
-        raise OSError("no free UDP port from %d to %d: widen rtp.first_port to rtp.last_port" % (first_port, last_port))
-
-    def _bind(self, host, port):
-        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            made.setblocking(False)
-            made.bind(self._pack(host, port))
-        except OSError:
-            made.close()
-            raise
-        self._poll.register(made, select.POLLIN)
-        self._socket = made
-        self._here = host
-        self.port = port
-        self._connected = False
-        self._drained = False
-
-    def _unbind(self):
-        if self._socket:
-            self._poll.unregister(self._socket)
-            self._socket.close()
-            self._socket = None
+        self.port = _lent("setup").open(self, host, first_port, last_port)
+        self._audio.start()
+        return self.port
 
     def send_to(self, host, port, payload_type, event_type=-1, send=True, receive=True):
         """Send to and listen to this peer from the next tick on. payload_type 0 (PCMU) or 8 (PCMA); event_type: that of
         telephone-event, -1 for none. Called again with what a new offer or answer says."""
-        if payload_type not in (g711.PCMU, g711.PCMA):
-            raise ValueError("payload type %d is not PCMU (0) or PCMA (8)" % payload_type)
-        first = self._address is None
-        if first:
-            rtp.begin(self._packet)
-        if payload_type != self._payload_type:
-            self._payload_type = payload_type
-            g711.encoding_table(payload_type, self._code)
-            g711.decoding_table(payload_type, self._sample)
-            self._encode = g711.encoder(payload_type)
-            self._silence = g711.SILENCE[payload_type == g711.PCMA]
-            self._jitter.reset(self._silence)
-        self._event_type = event_type
+        _lent("setup").send_to(self, (host, port), payload_type, event_type)
         self._receiving = receive
         if send and not self._sending:
             self._marker = 0x80
             self._starving = _RETRY
         self._sending = send
-        if host != self._host or port != self._sdp_port:
-            self._host = host
-            self._sdp_port = port
-            if self._connected:
-                # A connected socket hears nobody else: a fresh one, on the same port.
-                self._unbind()
-                self._bind(self._here, self.port)
-            self._address = self._pack(host, port)
-            self._candidate = None
-            self._proofs = 0
-            self._refused = 0
 
     def tone(self, name=None):
         """Sound a local tone ("ringback", "busy", "error") while the peer sends nothing; None ends it."""
         if name is None:
             self._tone = None
         elif self._tone is None or self._tone.name != name:
-            self._tone = tones.Tone(name)
+            self._tone = _lent("tones").Tone(name)
 
     def gain_db(self, gain_db):
         """Set what is added to the microphone's level, -60 to 48 dB."""
-        self._gain[1], self._gain[2] = gain.microphone_gain(gain_db)
+        self._gain[1], self._gain[2] = _lent("levels").microphone_gain(gain_db)
 
     def volume_db(self, volume_db):
         """Set what is added to the speaker's level, -60 to 18 dB."""
-        self._volume = gain.volume_gain(volume_db)
+        self._volume = _lent("levels").volume_gain(volume_db)
+
+    def status(self):
+        """One line for people."""
+        return _lent("words").status(self)
 
     def next_digit(self):
         """-> the code (0 to 15) of the next key the peer pressed, -1 if none."""
@@ -236,13 +181,11 @@ class Stream:
 
     def send_digit(self, code):
         """Press a key: code 0 to 15. False when it can not be sent: no telephone-event agreed on, or too many wait."""
-        if not 0 <= code <= 15:
-            raise ValueError("a key's code is 0 to 15, not %d" % code)
-        digits = self._press.digits
-        if self._event_type < 0 or len(digits) == 16:
-            return False
-        digits.append(code)
-        return True
+        if not self._press:
+            from .keys import Sender
+
+            self._press = Sender()
+        return self._event_type >= 0 and self._press.press(code)
 
     def silence_ms(self):
         """-> ms since the last RTP packet was accepted, -1 if none was."""
@@ -250,49 +193,13 @@ class Stream:
             return -1
         return time.ticks_diff(self._now_ms, self._heard_ms)
 
-    @property
-    def lost(self):
-        """Packets that never came, by their sequence numbers."""
-        return self._lost + self._source.lost
-
-    @property
-    def late(self):
-        """Packets that came too late to be played."""
-        return self._jitter.late
-
     def close(self):
         """Stop: free the port and the I2S. run() ends."""
         if self._socket:
-            self._unbind()
+            self._socket.close()
+            self._socket = self._latch = None
             self._audio.stop()
         self._tone = None
-
-    def status(self):
-        """One line for people."""
-        if not self._socket:
-            return "no sound"
-        if self._address is None:
-            return "RTP port %d, no peer yet" % self.port
-        host, port = self._unpack(self._address)[:2]
-        words = "RTP %s:%d %s, sent %d, received %d, lost %d, late %d, delay %d ms" % (
-            host,
-            port,
-            "PCMA" if self._payload_type else "PCMU",
-            self.sent,
-            self.received,
-            self.lost,
-            self.late,
-            self._jitter.depth_ms,
-        )
-        if self.strangers:
-            words += ", %d from strangers" % self.strangers
-        if self.bad:
-            words += ", %d bad" % self.bad
-        if self.send_errors:
-            words += ", %d not sent" % self.send_errors
-        if self._receiving and self._heard_ms < 0 and self.sent > 150:
-            words += "; nothing came in %d s: NAT or firewall?" % (self.sent // 50)
-        return words
 
     # -- 20 ms
 
@@ -315,10 +222,10 @@ class Stream:
         self._now_ms = now_ms
         self._listen()
         self._speak()
-        if self._connected:
-            self._receive()
+        if self._latch:
+            self._latch.receive(self)
         else:
-            self._receive_anyone()
+            self._receive()
         self._play(passed_ms)
 
     # -- From the microphone to the network
@@ -330,19 +237,12 @@ class Stream:
             for _ in range(40):
                 if not self._audio.read(self._raw):
                     break
-        while self._mic_level <= _MIC_WORDS - _MIC_HISTORY - _MIC_PIECE:
+        while self._mic_level <= _MIC_SAMPLES - _MIC_HISTORY - _MIC_PIECE:
             got = self._audio.read(self._raw) >> 2
-            self._condition(self._mic_level, got)
+            gain.condition(self._raw, self._mic, _MIC_HISTORY + self._mic_level, got, self._gain)
+            self._mic_level += got
             if got < _MIC_PIECE:
                 break
-
-    def _condition(self, level, n):
-        gain.condition(self._raw, self._mic, _MIC_HISTORY + level, n, self._gain)
-        self._mic_level = level + n
-
-    def _consume(self):
-        self._mic_level -= _WIDE
-        gain.move(self._mic, 0, _WIDE, _MIC_HISTORY + self._mic_level)
 
     def _speak(self):
         if self._mic_level < _WIDE:
@@ -355,7 +255,8 @@ class Stream:
         self._starving = 0
         while True:
             self._send(True)
-            self._consume()
+            self._mic_level -= _WIDE
+            resample.copy(self._mic, 0, self._mic, _WIDE, _MIC_HISTORY + self._mic_level)
             self._listen()
             # One packet a tick keeps their distance even; a second only if a tick was missed.
             if self._mic_level < _WIDE + _DMA:
@@ -365,28 +266,19 @@ class Stream:
         if not self._sending:
             return
         packet = self._packet
-        event = self._press.frame()
-        if event:
-            self._send_event(event)
+        if self._press and self._press.frame(packet, self._event_type):
+            event = self._press.packet
+            self._transmit(event)
+            packet[3], packet[2] = event[3], event[2]
         else:
             if sound:
                 resample.decimate(self._mic, self._scratch, _FRAME)
                 self._encode(self._scratch, self._payload, self._code, _FRAME)
             else:
-                jitter.fill(packet, _HEADER_BYTES, _FRAME, self._silence)
+                resample.fill(packet, _HEADER_BYTES >> 1, _FRAME >> 1, self._jitter.silence * 257)
             packet[1] = self._payload_type | self._marker
             self._transmit(packet)
         rtp.advance(packet, _FRAME)
-
-    def _send_event(self, event):
-        packet = self._event
-        if event == 1:
-            jitter.copy(packet, 0, self._packet, 0, _HEADER_BYTES)  # the timestamp stays that of the beginning
-        packet[1] = self._event_type | (0x80 if event == 1 else 0)
-        jitter.copy(packet, 2, self._packet, 2, 2)
-        jitter.copy(packet, _HEADER_BYTES, self._press.payload, 0, 4)
-        self._transmit(packet)
-        self._packet[3], self._packet[2] = packet[3], packet[2]
 
     def _transmit(self, packet):
         if self._refused >= _REFUSED:
@@ -405,9 +297,9 @@ class Stream:
 
     def _write_packet(self, packet):
         try:
-            if self._connected:
-                return self._socket.write(packet)
-            return self._socket.sendto(packet, self._address)
+            if self._latch:
+                return self._socket.sendto(packet, self._address)
+            return self._socket.write(packet)
         except OSError:
             return None
 
@@ -435,60 +327,6 @@ class Stream:
             self._refused = self._before + 1
             return None
 
-    def _receive_anyone(self):
-        # Until it is known where the peer really sends from: RFC 4961, and field experience with NAT.
-        for _ in range(10):
-            if not self._waiting():
-                if self._proofs < 0:  # latched, and what strangers had sent before is gone
-                    self._connected = True
-                break
-            self._take_anyones()
-
-    def _waiting(self):
-        for _ in self._poll.ipoll(0):
-            return True
-        return False
-
-    def _take_anyones(self):
-        # This allocates, as every packet does whose sender is asked for; it ends with the latching.
-        try:
-            data, address = self._socket.recvfrom(_PACKET_BYTES)
-        except OSError:
-            self.send_errors += 1
-            self._refused = self._before + 1
-            return
-        n = len(data)
-        self._scratch[:n] = data
-        if self._from_peer(address, n):
-            self._packet_in(0, n)
-
-    def _from_peer(self, address, n):
-        if self._proofs < 0:
-            if address == self._address:
-                return True
-            self.strangers += 1
-            return False
-        if self._address is None or not rtp.parse(self._scratch, 0, n, self._fields) or not self._agreed():
-            if self._address == address:
-                return True  # to be counted as bad
-            self.strangers += 1
-            return False
-        if address != self._address:
-            # From elsewhere than the SDP says. Believed after some packets, if nothing comes from there.
-            if address != self._candidate:
-                self._candidate = address
-                self._proofs = 0
-            self._proofs += 1
-            same = self._unpack(address)[0] == self._host
-            if self._proofs < (_SAME_HOST if same else _ANY_HOST):
-                self.strangers += 1
-                return False
-        self._address = address
-        self._socket.connect(address)
-        self._refused = 0
-        self._proofs = -1
-        return True
-
     def _agreed(self):
         kind = self._fields[_PAYLOAD_TYPE]
         return kind == self._payload_type or kind == self._event_type
@@ -503,6 +341,7 @@ class Stream:
                 self.bad += 1
                 return
         news = self._source.count(fields[_SEQUENCE])
+        self.lost = self._source.lost
         if news < 1:
             if news:
                 self.bad += 1
@@ -518,6 +357,7 @@ class Stream:
             self._learn_length(at, end)
             if self._receiving:
                 self._jitter.put(self._scratch, fields)
+                self.late = self._jitter.late
 
     def _new_source(self):
         # The first is taken as it comes; a change must be proved by a second packet (RFC 3550 A.1, probation).
@@ -530,7 +370,6 @@ class Stream:
         self._ssrc_low = low
         self._ssrc_high = high
         self._next_high = -1
-        self._lost += self._source.lost
         self._source.restart()
         self._jitter.active = False
         self._pressed.restart()
@@ -552,8 +391,11 @@ class Stream:
 
     def _play(self, passed_ms):
         self._ahead -= passed_ms * 16
-        # More than plenty waits only after a held-up loop: then a frame stays with the playout buffer, which trims itself.
-        if self._wide_level < _WIDE and self._ahead + self._wide_level < _PLENTY:
+        if self._wide_level >= _CHUNK:
+            self._write()
+        # What the I2S did not take has its turn before the next frame, and more than plenty waits only after a held-up
+        # loop: then a frame stays with the playout buffer, which trims itself.
+        if self._wide_level < _CHUNK and self._ahead + self._wide_level < _PLENTY:
             self._frame()
         if self._settle:
             self._settle -= 1
@@ -565,33 +407,30 @@ class Stream:
             if self._ahead < 0:
                 self._ahead = 0
             if self._short > 5:
-                self._lead()
+                self._short = 0
+                resample.fill(self._chunk, 0, _CHUNK, 0)
+                while self._ahead < _PREFILL:
+                    taken = self._audio.write(self._chunk) >> 1
+                    self._ahead += taken
+                    if taken < _CHUNK:
+                        break
         else:
             self._short = 0
         self._write()
 
-    def _lead(self):
-        self._short = 0
-        gain.clear(self._chunk, 0, _CHUNK >> 1)
-        while self._ahead < _PREFILL:
-            taken = self._audio.write(self._chunk) >> 1
-            self._ahead += taken
-            if taken < _CHUNK:
-                break
-
     def _frame(self):
-        words = self._narrow
+        narrow = self._narrow
         at = self._jitter.take()
         if at >= 0:
-            g711.decode(self._jitter.ring, at, words, _HISTORY, self._sample, _FRAME)
+            g711.decode(self._jitter.ring, at, narrow, _HISTORY, self._sample, _FRAME)
         elif self._tone and not 0 <= self.silence_ms() < _TONE_AFTER_MS:
-            self._tone.fill(words, _HISTORY, _FRAME)
+            self._tone.fill(narrow, _HISTORY, _FRAME)
         else:
-            gain.clear(words, _HISTORY, _FRAME)
+            resample.fill(narrow, _HISTORY, _FRAME, 32768)
         if self._volume != 4096:
-            gain.volume(words, _HISTORY, _FRAME, self._volume)
-        resample.interpolate(words, self._wide, self._wide_level, _FRAME)
-        gain.move(words, 0, _FRAME, _HISTORY)
+            gain.volume(narrow, _HISTORY, _FRAME, self._volume)
+        resample.interpolate(narrow, self._wide, self._wide_level, _FRAME)
+        resample.copy(narrow, 0, narrow, _FRAME, _HISTORY)
         self._wide_level += _WIDE
 
     def _write(self):

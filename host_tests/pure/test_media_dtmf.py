@@ -2,7 +2,8 @@
 
 from array import array
 
-from media import dtmf, rtp
+from expect import raises
+from media import dtmf, keys, rtp
 
 
 class Phone:
@@ -108,32 +109,49 @@ def test_too_many_are_said():
     assert phone.heard() == [3]
 
 
+HEADER = b"\x80\x88ab\0\0\x12\x34SSRC"
+
+
 def test_what_we_send():
-    sender = dtmf.Sender()
-    assert sender.frame() == 0
-    sender.digits.append(11)
-    sender.digits.append(11)
-    kinds, payloads = [], []
-    for _ in range(30):
-        kind = sender.frame()
-        kinds.append(kind)
-        if kind:
-            payloads.append(bytes(sender.payload))
-    assert kinds == ([1, 2, 2, 2, 2, 3, 3] + [0] * 4) * 2 + [0] * 8
-    tone = [bytes([11, 0x0A]) + (160 * i).to_bytes(2, "big") for i in range(1, 5)]
-    assert payloads == (tone + [b"\x0b\x8a\x03\x20"] * 3) * 2
+    sender = keys.Sender()
+    sound = bytearray(HEADER)
+    assert not sender.frame(sound, 101)
+    assert sender.press(11) and sender.press(11)
+    packets = []
+    for i in range(30):
+        sound[2] = i
+        if sender.frame(sound, 101):
+            packets.append(bytes(sender.packet))
+        else:
+            packets.append(None)
+        sound[7] += 1  # its timestamp goes on
+    assert [packet is not None for packet in packets] == ([True] * 7 + [False] * 4) * 2 + [False] * 8
+    for first in (0, 11):
+        press = packets[first : first + 7]
+        assert [packet[1] for packet in press] == [0xE5] + [0x65] * 6
+        assert [packet[2] for packet in press] == list(range(first, first + 7))
+        assert [packet[7] for packet in press] == [0x34 + first] * 7
+        assert all(packet[:1] + packet[3:7] + packet[8:12] == b"\x80b\0\0\x12SSRC" for packet in press)
+        tone = [bytes([11, 0x0A]) + (160 * i).to_bytes(2, "big") for i in range(1, 5)]
+        assert [packet[12:] for packet in press] == tone + [b"\x0b\x8a\x03\x20"] * 3
 
 
 def test_what_we_send_is_heard():
-    sender, phone = dtmf.Sender(), Phone()
+    sender, phone = keys.Sender(), Phone()
     for code in (1, 1, 2, 2):
-        sender.digits.append(code)
-    timestamp = event = 0
+        sender.press(code)
+    sound = bytearray(HEADER)
     for _ in range(60):
-        kind = sender.frame()
-        if kind == 1:
-            event = timestamp
-        if kind:
-            phone.send(0, event, 0, payload=bytes(sender.payload))
-        timestamp += 160
+        if sender.frame(sound, 101):
+            packet = bytes(sender.packet)
+            assert rtp.parse(packet, 0, 16, phone.fields)
+            phone.receiver.put(packet, phone.fields)
+        rtp.advance(sound, 160)
     assert phone.heard() == [1, 1, 2, 2]
+
+
+def test_no_more_keys_than_fit():
+    sender = keys.Sender()
+    assert [sender.press(1) for _ in range(17)] == [True] * 16 + [False]
+    for code in (-1, 16):
+        assert "0 to 15" in str(raises(ValueError, sender.press, code))

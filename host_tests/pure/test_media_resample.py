@@ -20,18 +20,22 @@ def _clip(x):
     return max(-32768, min(32767, x))
 
 
+def _binary(values):
+    return array("H", [x + 32768 for x in values])
+
+
 def _decimate(values):
-    n = (len(values) - resample.DECIMATE_HISTORY) // 2
+    n = (len(values) - 46) // 2
     samples = array("h", [123] * (n + 1))
-    resample.decimate(array("i", values), samples, n)
+    resample.decimate(_binary(values), samples, n)
     assert samples[n] == 123
     return list(samples)[:n]
 
 
 def _interpolate(values):
-    n = len(values) - resample.INTERPOLATE_HISTORY
+    n = len(values) - 23
     samples = array("h", [123] * (2 * n + 2))
-    resample.interpolate(array("i", values), samples, 1, n)
+    resample.interpolate(_binary(values), samples, 1, n)
     assert samples[0] == 123 and samples[2 * n + 1] == 123
     return list(samples)[1:-1]
 
@@ -113,3 +117,10 @@ def test_copy():
         resample.copy(samples, 1, samples, 3, n)
         assert list(samples)[1 : 1 + n] == list(range(-17, -17 + n))
         assert samples[1 + n] == -19 + n
+
+
+def test_fill():
+    for n in range(10):
+        samples = array("h", range(20))
+        resample.fill(samples, 3, n, -2)
+        assert list(samples) == list(range(3)) + [-2] * n + list(range(3 + n, 20))

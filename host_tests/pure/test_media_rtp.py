@@ -92,14 +92,6 @@ def test_joined_packets():
     assert _ends(b"x") == [1]
 
 
-def test_a_header_begins_by_chance():
-    a, b = bytearray(20), bytearray(20)
-    rtp.begin(a)
-    rtp.begin(b)
-    assert a[:2] == b"\x80\0" and a[2] < 128 and a[12:] == bytes(8)
-    assert a[2:4] + a[4:8] + a[8:12] != b[2:4] + b[4:8] + b[8:12]
-
-
 def test_timestamp_and_sequence_wrap():
     packet = bytearray(HEADER)
     for before, after in ((0x00000000, 160), (0x0000FFF0, 0x00010090), (0x00FFFFFF, 0x0100009F), (0xFFFFFF60, 0)):

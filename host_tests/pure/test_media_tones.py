@@ -9,13 +9,13 @@ from media import tones
 
 def _frames(name, n):
     tone = tones.Tone(name)
-    words = array("i", [0] * 162)
+    words = array("H", [0] * 162)
     heard = []
     for _ in range(n):
         words[0] = words[161] = 99
         tone.fill(words, 1, 160)
         assert words[0] == 99 and words[161] == 99
-        heard.append(list(words)[1:161])
+        heard.append([x - 32768 for x in words[1:161]])
     return heard
 
 
