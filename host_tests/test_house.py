@@ -16,13 +16,8 @@ ARROWS = {
     "main": {"door", "board", "wiring"},
     "door": {"lend", "sip", "media", "board", "wiring"},  # wiring: the pins as data, handed to what board/ has
     "sip": {"lend"},
-<<<<<<< HEAD
-    "media": set(),
-    "board": {"lend", "wiring"},
-=======
     "media": {"lend"},
-    "board": {"wiring"},
->>>>>>> fad3f04 (wip)
+    "board": {"lend", "wiring"},
 }
 # Modules of stock MicroPython on the ESP32, as built in or frozen there.
 STOCK = {
