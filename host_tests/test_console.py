@@ -26,7 +26,7 @@ class Console:
         self.marks = 0
         self.address = addresses.take()
         (folder / "config.json").write_text(json.dumps(config))
-        self.board = VirtualBoard(folder, self.address, heap="160wK")
+        self.board = VirtualBoard(folder, self.address)
         self.board.start()
         self.wait_ready()
 

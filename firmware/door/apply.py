@@ -2,7 +2,6 @@
 
 from time import ticks_add, ticks_ms
 
-from lend import lend
 from micropython import const
 
 _SETTLE_MS = const(1000)  # sip.server, sip.user and sip.password are set one after the other, and used once
@@ -10,8 +9,16 @@ _SETTLE_MS = const(1000)  # sip.server, sip.user and sip.password are set one af
 
 def words(door, key, changed):
     """-> for who has set a value: what it is, and when it takes effect, for which this sees to it."""
-    text = "%s = %s." % (key, lend("door.schema").shown(door.config, key))
+    text = "%s = %s." % (key, shown(door.config, key))
     return text + (_apply(door, key) if changed else " It was so before.")
+
+
+def shown(config, key):
+    """The value for a person to see; never a secret."""
+    value = config.get(key)
+    if key in config.secrets.split(" "):
+        return "(set)" if value else "(not set)"
+    return str(value) if value != "" else "(empty)"
 
 
 def levels(door):

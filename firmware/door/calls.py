@@ -1,9 +1,12 @@
 """The beginning of a call, ours or another's. Loaded for the moment by lend()."""
 
 from lend import lend
+from micropython import const
 
 from .config import Mistake
 from .console import Lines
+
+_QUIET_S = const(10)  # a flood of calls that are refused is one line in ten seconds
 
 
 def call(door, target):
@@ -72,6 +75,16 @@ def incoming(door, new):
             door._fault(e)
         new.reject(500)
         door._stop_sound()
+
+
+def refuse(door, host):
+    """A call is not let in: tells the console, now and then. -> the reason for the caller, with what would let it in."""
+    peers = door.config.get("call.peers")
+    how = "door.set('call.peers', '%s')" % (peers + "," + host if peers else host)
+    if door._up_s >= door._refused_s:
+        door._refused_s = door._up_s + _QUIET_S
+        door.say("Refused a call from %s, which is neither sip.server nor listed: %s lets it in." % (host, how))
+    return ("This address is not listed at the door: %s" % how).encode()
 
 
 def _answer(door, new):

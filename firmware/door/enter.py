@@ -56,19 +56,19 @@ class Enter:
             console.block = ""
         elif lend("door.python").is_complete(source):
             console.block = ""
-            await self._execute(source)
+            await self.exec(source)
         else:
             console.block = source + "\n"
         if console.left is None:
             console.line.begin("door... " if console.block else "door>>> ")
 
-    async def _execute(self, source):
+    async def exec(self, source):
         console = self.console
         try:
-            value = self._begin(source)
+            value = self.begin(source)
             if console.task is not None:
                 value = await self._finish()
-            await self._show(value)
+            await self.show(value)
         except SystemExit as e:  # machine.soft_reset(), sys.exit()
             console.left = e
             return
@@ -88,7 +88,7 @@ class Enter:
             lost, console.lost = console.lost, 0
             await console.write("(%d characters typed meanwhile are lost)\n" % lost)
 
-    def _begin(self, source):
+    def begin(self, source):
         """Compiles and runs a line. One with `await` becomes a task, which runs on beside everything else."""
         start = ticks_ms()
         micropython.kbd_intr(3)
@@ -132,15 +132,15 @@ class Enter:
         except BaseException as e:
             return False, e
 
-    async def _show(self, value):
+    async def show(self, value):
         if value is None:
             return
         console = self.console
-        console.names["_"] = value
-        if isinstance(value, Lines):
+        if isinstance(value, Lines):  # read once: not kept as _, for it would keep the code that makes it
             for text in value:
                 await console.write(text + "\n")
         else:
+            console.names["_"] = value
             start = ticks_ms()
             text = repr(value)
             self.hold(start)

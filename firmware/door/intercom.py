@@ -188,7 +188,7 @@ class Door:
                 digit = self._stream.next_digit()
                 if digit < 0:
                     break
-                lend("door.digit").press(self, digit)
+                lend("door.keypad").pressed(self, digit)
             if call.media is not None and call.media.receive:
                 silent_ms = self._stream.silence_ms()
                 if silent_ms < 0:
@@ -207,7 +207,7 @@ class Door:
         server = host if self._registration and self._registration.is_server(host) else ""
         if not may_call(host, server, get("call.peers")):
             if host != self._refused:  # a flood from one address loads this once
-                self._refusal = lend("door.refuse").refuse(self, host)
+                self._refusal = lend("door.calls").refuse(self, host)
                 self._refused = host
             return 403, self._refusal
         if get("call.incoming") == "reject":

@@ -1,5 +1,5 @@
-"""Which keys open the door. Loaded for the moment by lend(), when a key is pressed. No clock, no pin: times are
-given in, in seconds since the start, which never wrap."""
+"""Which keys open the door. Loaded for the moment by lend(), when the other party presses one. Times are in seconds since
+the start, which never wrap."""
 
 from micropython import const
 
@@ -62,3 +62,17 @@ class Keypad:
             return "wrong"
         state["until"] = now_s + _LOCK_S
         return "locked"
+
+
+def pressed(door, digit):
+    """A key that the other party presses: opens the door at the right code."""
+    outcome = Keypad(door._keys).press(digit, door.config.get("door.code"), door._up_s)
+    if outcome == "open":
+        door.open()
+        door.say("The right code: the door is open for %d s." % door.config.get("door.open_s"))
+    elif outcome == "unset":
+        door._tell('A key was pressed, but no code is set: door.set("door.code", "...") lets calls open the door.')
+    elif outcome == "wrong":
+        door.say("A wrong code.")
+    elif outcome == "locked":
+        door.say("A third wrong code: keys are not heard for 30 s.")

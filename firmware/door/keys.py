@@ -4,7 +4,8 @@ from micropython import const
 
 _HISTORY = const(12)  # lines remembered
 
-_ESCAPES = {"A": 16, "B": 14, "C": 6, "D": 2, "H": 1, "F": 5, "1": 1, "7": 1, "3": 4, "4": 5, "8": 5}  # to Ctrl keys
+# What ESC [ A and the like stand for: the letter or figure at its end, and the Ctrl key.
+_ESCAPES = const(b"A\x10B\x0eC\x06D\x02H\x01F\x051\x017\x013\x044\x058\x05")
 
 
 def remember(line, text):
@@ -19,14 +20,14 @@ def remember(line, text):
 def key(line, c):
     """One byte that is not simply typed -> what Line.key() gives for it."""
     if line.escape:
-        _escaped(line, chr(c & 127))
+        _escaped(line, c)
     elif c >= 0x80:
         _utf8(line, c)
     elif line.bytes:  # a character that breaks off
         line.bytes = b""
         return line.key(c)
     elif c == 27:
-        line.escape = "\x1b"
+        line.escape = b"\x1b"
     else:
         _control(line, c)
     return 0
@@ -51,14 +52,15 @@ def _utf8(line, c):
 def _escaped(line, c):
     """ESC [ A, ESC O A, ESC [ 3 ~ and the like; others are ignored whole."""
     if len(line.escape) == 1:
-        line.escape = line.escape + c if c in "[O" else ""
-    elif "0" <= c <= "9" or c == ";":
-        line.escape = (line.escape + c)[:8]
+        line.escape = line.escape + bytes((c,)) if c in b"[O" else b""
+    elif c in b"0123456789;":
+        line.escape = (line.escape + bytes((c,)))[:8]
     else:
-        name = line.escape[2:] if c == "~" else c
-        line.escape = ""
-        if name in _ESCAPES:
-            _control(line, _ESCAPES[name])
+        name = line.escape[2:] if c == 126 else bytes((c,))  # ~
+        line.escape = b""
+        at = _ESCAPES.find(name) if len(name) == 1 else -1
+        if at >= 0 and not at & 1:
+            _control(line, _ESCAPES[at + 1])
 
 
 def _control(line, c):

@@ -20,7 +20,7 @@ class Line:
     def __init__(self, write):
         self.write = write
         self.history = []
-        self.escape = ""  # a sequence that is not whole yet
+        self.escape = b""  # a sequence that is not whole yet
         self.bytes = b""  # a character that is not whole yet
         self._was_cr = False
         self.begin("")

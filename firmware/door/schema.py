@@ -2,6 +2,8 @@
 
 Loaded for the moment by lend() and let go again: a door that nobody is configuring keeps only the values."""
 
+from lend import lend
+
 from .config import Mistake
 
 # One line a key: name, kind, default ("-" is empty), range or choices | help. One string, because a tuple of
@@ -119,14 +121,6 @@ def is_secret(key):
     return _entry(key)[0] in ("secret", "code")
 
 
-def shown(config, key):
-    """The value for a person to see; never a secret."""
-    value = config.get(key)
-    if is_secret(key):
-        return "(set)" if value else "(not set)"
-    return str(value) if value != "" else "(empty)"
-
-
 def _nearest(key):
     best, near = 99, None
     for k in keys():
@@ -203,6 +197,7 @@ def _quote(value):
 
 def lines(config, key=None):
     """The table for a person, line by line: all of it, one group ("sip") or one key."""
+    shown = lend("door.apply").shown
     if key and "\n" + key + " " in _TABLE:
         kind, default, limits, text = _entry(key)
         yield "%s = %s" % (key, shown(config, key))
