@@ -18,7 +18,9 @@ except ImportError:
     # CPython's asyncio has no such queue; boards/PC waits in its own way.
     from pc import readable
 
-_LONGEST = const(3072)  # bytes of a datagram; what is longer is cut, and refused for its Content-Length
+_USUAL = const(1536)  # bytes of a datagram, taken from the heap in one piece for each
+_LONGEST = const(4096)  # the same once a longer one has come and was dropped: its sender repeats it
+_LONG_FOR = const(8)  # datagrams that may come in between
 _BURST = const(8)  # datagrams in a row before the loop's other tasks have their turn
 _PEERS = const(8)  # packed addresses remembered
 
@@ -37,6 +39,7 @@ class UdpTransport:
         self.send_errors = 0
         self.out_of_memory = 0
         self._socket = None
+        self._long = 0
         self._packed = {}
 
     def open(self, host, port):
@@ -87,18 +90,26 @@ class UdpTransport:
                 if self._socket is None:
                     return
                 try:
-                    data, address = self._socket.recvfrom(_LONGEST)
+                    size = _LONGEST if self._long else _USUAL
+                    data, address = self._socket.recvfrom(size)
                 except OSError as error:
                     if error.errno == EAGAIN:
                         break
                     # An ICMP error of an earlier datagram: nothing to read, nothing broken.
                     continue
                 except MemoryError:
-                    # No room of that size in one piece: this one is lost, the next finds the heap swept.
+                    # No room of that size in one piece, or none at all: then this one is lost, as on the wire.
                     self.out_of_memory += 1
                     gc.collect()
-                    self._discard()
+                    if not self._long:
+                        self._discard()
+                    self._long = 0
                     break
                 self.received += 1
+                if self._long:
+                    self._long -= 1
+                elif len(data) == size:
+                    self._long = _LONG_FOR
+                    continue
                 self.on_datagram(data, self.unpack(address))
             await asyncio.sleep_ms(0)
