@@ -182,4 +182,7 @@ class Console:
             gc.collect()
             if own:
                 self.say("The memory was full: the names that were made here are gone.")
-        self._spare = bytes(_SPARE)
+        try:
+            self._spare = bytes(_SPARE)
+        except MemoryError:
+            pass  # there is none for the next time, unless somebody lets go
