@@ -156,7 +156,7 @@ class Console:
             if event == _ENTER:
                 await lend("door.enter").Enter(self).run()
             elif event == _TAB:
-                lend("door.enter").tab(self)
+                lend("door.python").tab(self)
         except MemoryError:
             self.make_room()
             self.say("Not enough memory for that line.")

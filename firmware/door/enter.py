@@ -1,7 +1,8 @@
-"""What the console does with a line when Enter or Tab is pressed. Loaded for the moment by lend(), and there as long as
-the line runs."""
+"""What the console does with a line when Enter is pressed. Loaded for the moment by lend(), and there as long as the line
+runs."""
 
 import asyncio
+import gc
 import micropython
 from time import ticks_diff, ticks_ms
 
@@ -12,31 +13,6 @@ from .config import Mistake
 from .console import Lines
 
 _HOLD_MS = const(20)  # a packet's time: who holds the loop longer is heard in the call
-
-
-def tab(console):
-    """Completes the word before the cursor, or shows what it may become."""
-    line = console.line
-    before = line.text[: line.at]
-    if not before.strip():
-        line.insert("    ")
-        return
-    try:
-        typed, names = lend("door.python").complete(before, console.names, lend("door.schema").keys())
-    except Exception:  # an attribute that objects to being looked at
-        return
-    if not names:
-        return
-    common = names[0]
-    for name in names[1:]:
-        while not name.startswith(common):
-            common = common[:-1]
-    if len(common) > len(typed):
-        line.insert(common[len(typed) :])
-    elif len(names) > 1:
-        line.hide()
-        line.write("  ".join(names[:60]) + "\n")
-        line.redraw()
 
 
 class Enter:
@@ -94,6 +70,7 @@ class Enter:
         micropython.kbd_intr(3)
         try:
             function, is_awaited = lend("door.python").compiled(source, self.console.names)
+            gc.collect()  # what compiled it makes room, so that what the line begins does not lie scattered about
             if not is_awaited:
                 return function()
         finally:

@@ -2,6 +2,8 @@
 
 Loaded for the moment by lend(): a door at which nobody types does not keep it."""
 
+from lend import lend
+
 _BLOCKS = ("if", "for", "while", "try", "with", "def", "class", "async", "@")
 
 
@@ -119,3 +121,28 @@ def complete(text, namespace, keys):
         names = dir(thing)
     hidden = typed.startswith("_")
     return typed, sorted(n for n in names if n.startswith(typed) and (hidden or n[0] != "_"))
+
+
+def tab(console):
+    """Completes the word before the cursor, or shows what it may become."""
+    line = console.line
+    before = line.text[: line.at]
+    if not before.strip():
+        line.insert("    ")
+        return
+    try:
+        typed, names = complete(before, console.names, lend("door.schema").keys())
+    except Exception:  # an attribute that objects to being looked at
+        return
+    if not names:
+        return
+    common = names[0]
+    for name in names[1:]:
+        while not name.startswith(common):
+            common = common[:-1]
+    if len(common) > len(typed):
+        line.insert(common[len(typed) :])
+    elif len(names) > 1:
+        line.hide()
+        line.write("  ".join(names[:60]) + "\n")
+        line.redraw()
