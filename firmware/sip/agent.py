@@ -53,7 +53,7 @@ class Agent:
         self.dns = dns
         self.dns_cache = {}
         self.timers = Timers() if timers is None else timers
-        self.transport = UdpTransport(pack, unpack, self.receive)
+        self.transport = UdpTransport(pack, unpack, self.receive, self._make_room)
         self.transactions = Transactions(self.timers, self.send)
         self.calls = []
         self.registration = None
@@ -205,13 +205,18 @@ class Agent:
         """An exception that no file here foresaw. Out of memory is no fault, but a message lost, as on the wire."""
         if isinstance(error, MemoryError):
             self.out_of_memory += 1
-            gc.collect()
+            self._make_room()
             return
         self.faults += 1
         try:
             self.print_fault(error)
         except Exception:
             pass  # no room to say it; it is counted
+
+    def _make_room(self):
+        """The heap is full: the memory of ended transactions, kept for what may come again, is the first to go."""
+        self.transactions.purge()
+        gc.collect()
 
     def _receive(self, data, source):
         if len(data) <= 4 and not data.strip(b"\r\n\x00 "):
@@ -324,7 +329,13 @@ class Agent:
         if transaction is None:
             self._reply(request, source, 503, (b"Retry-After: 5",))
             return
-        call.on_request(request, transaction)
+        try:
+            call.on_request(request, transaction)
+        except Exception:
+            if transaction.data is None:
+                # It came to grief before it was answered: its retransmission must not be taken for one.
+                self.transactions.forget(transaction)
+            raise
 
     def _on_invite(self, request, source):
         for call in self.calls:
@@ -356,20 +367,26 @@ class Agent:
         if transaction is None:
             self._reply(request, source, 503, (b"Retry-After: 5",))
             return
-        call = Call(self, Dialog.answering(request, token(4)), source)
-        call.offered(request, transaction)
-        self.calls.append(call)
+        call = None
         try:
+            call = Call(self, Dialog.answering(request, token(4)), source)
+            call.offered(request, transaction)
+            self.calls.append(call)
             if self.on_call:
                 self.on_call(call)
             else:
                 call.reject(480)
-        except Exception:
-            call.reject(500)
+            if transaction.data is None:
+                # Silence here, and the caller would repeat itself (8.2.6.1).
+                transaction.respond(100, response(request, 100, source=source))
+        except Exception as error:
+            if isinstance(error, MemoryError) and transaction.data is None:
+                self.transactions.forget(transaction)
+                if call in self.calls:
+                    self.calls.remove(call)
+            else:
+                call.reject(500)
             raise
-        if transaction.data is None:
-            # Silence here, and the caller would repeat itself (8.2.6.1).
-            transaction.respond(100, response(request, 100, source=source))
 
     def _offer_fits(self, request, source):
         """Refuses an INVITE whose body we cannot use, before any state is kept for it."""

@@ -288,13 +288,23 @@ class Call:
 
     def on_request(self, request, transaction):
         """A request inside the dialog that is not ACK; `transaction` is its new server transaction."""
-        method = request.method
         dialog = self.dialog
         if request.cseq <= dialog.remote_sequence:
             # 12.2.2: out of order.
             self._reply(transaction, 500)
             return
+        was = dialog.remote_sequence
         dialog.remote_sequence = request.cseq
+        try:
+            self._in_order(request, transaction)
+        except MemoryError:
+            if transaction.data is None:
+                dialog.remote_sequence = was  # it will come again
+            raise
+
+    def _in_order(self, request, transaction):
+        method = request.method
+        dialog = self.dialog
         if method == b"BYE":
             self._reply(transaction, 200)
             if self.state == "incoming":

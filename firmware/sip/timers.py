@@ -6,6 +6,10 @@ place and walk an hour of RFC 3261 timers in a millisecond.
 
 from time import ticks_add, ticks_diff, ticks_ms
 
+from micropython import const
+
+_AGAIN_MS = const(250)
+
 
 class Timer:
     """A deadline: `action(arg)` is called once when it is reached."""
@@ -64,7 +68,13 @@ class Timers:
             if wait_ms > 0:
                 return wait_ms
             self._list.remove(first)
-            first.action(first.arg)
+            try:
+                first.action(first.arg)
+            except MemoryError:
+                # A refresh or a retransmission that found the heap full must not be the last one.
+                first.due = ticks_add(now, _AGAIN_MS)
+                self._list.append(first)
+                raise
 
     def __len__(self):
         return len(self._list)

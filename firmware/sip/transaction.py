@@ -5,6 +5,7 @@ quarter of the heap that a dictionary of tuples would. Rows that are missing are
 that state: they are ignored. The machines send bytes by a function they are given and know no socket.
 """
 
+import gc
 from binascii import hexlify
 from os import urandom
 
@@ -18,7 +19,7 @@ T1 = const(500)
 T2 = const(4000)
 T4 = const(5000)
 _64T1 = const(32000)
-_FINISHED = const(6)  # transactions that are remembered after their end, at the most
+_FINISHED = const(4)  # transactions that are remembered after their end, at the most
 
 # States: the high half of a row's key. CALLING stands for Trying in the non-INVITE machines.
 TERMINATED = const(0x00)
@@ -139,6 +140,7 @@ class Transaction:
 
     # What not every transaction has is an attribute of the class: an object pays for its own.
     data = None  # newest message we sent
+    ack = None  # INVITE client: our ACK for a refusal
     request = None  # server: the request, until a final response is sent
     source = None  # server: (host, port) the request came from
     tag = b""  # server: our To tag
@@ -175,7 +177,24 @@ class Transaction:
         else:
             return False
         self.state = table[row + 1]
-        do = table[row + 2]
+        try:
+            sent = self._act(table[row + 2], event, was, message)
+        except MemoryError:
+            # The heap was full: as if the message had been lost on the wire. It comes again, and finds us as we were.
+            gc.collect()
+            if self.is_client and self.state != was and self.state != TERMINATED:
+                self.state = was
+                if self._retry is None and was == CALLING:
+                    self._again()
+                if self.deadline is None:
+                    self.deadline = self.owner.timers.after(self._limit_ms(), self._over)
+            raise
+        if not sent:
+            self.fire(ERROR)
+        return True
+
+    def _act(self, do, event, was, message):
+        """A row's actions. False when the transport refused what was to be sent."""
         timers = self.owner.timers
         if do & _STOP or self.state != was and do & _WAIT or self.state == TERMINATED:
             self._retry = timers.cancel(self._retry)
@@ -187,10 +206,10 @@ class Transaction:
         sent = True
         if do & _SEND and self.data is not None:
             sent = self.owner.send(self.data, self.peer)
-        ack = None
         if do & _ACK:
-            ack = self.data if was == COMPLETED else derived(b"ACK", self.data, message.get(H_TO))
-            self.owner.send(ack, self.peer)
+            if self.ack is None:
+                self.ack = derived(b"ACK", self.data, message.get(H_TO))
+            self.owner.send(self.ack, self.peer)
         if do & _NEXT:
             self._again()
         if do & _WAIT:
@@ -204,15 +223,13 @@ class Transaction:
             # What may still come is answered with the ACK, with a final response that is not 2xx to INVITE, or by the
             # user of such a 2xx: the rest need not wait for it.
             if self.is_client:
-                self.data = ack
+                self.data = None
                 if self.state != ACCEPTED:
                     self.user = None
             elif self.state == ACCEPTED or self.state == CONFIRMED:
                 self.data = None
             self.owner.finished()
-        if not sent:
-            self.fire(ERROR)
-        return True
+        return sent
 
     def limit(self, delay_ms):
         """Ends a client transaction in `delay_ms` if no final response comes: 9.1 allows 64*T1 after CANCEL."""
@@ -294,9 +311,13 @@ class Transactions:
         """
         done = [one for one in self._table.values() if not one.is_live]
         if len(done) > _FINISHED:
-            # An INVITE's memory keeps its copies from ringing again: the others go first.
-            rest = [one for one in done if one.table is SERVER or one.table is CLIENT]
-            min(rest or done, key=self._left_ms).fire(OVER)
+            min(done, key=self._left_ms).fire(OVER)
+
+    def purge(self):
+        """Forgets all that have only retransmissions to expect."""
+        for one in list(self._table.values()):
+            if not one.is_live:
+                one.fire(OVER)
 
     def _left_ms(self, transaction):
         return self.timers.left_ms(transaction.deadline.due)

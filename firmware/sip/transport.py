@@ -1,9 +1,8 @@
 """Flows of datagrams: the only file in sip/ that opens a socket (RFC 3261 section 18, UDP)."""
 
 import asyncio
-import gc
+import select
 import socket
-from errno import EAGAIN
 
 from micropython import const
 
@@ -22,6 +21,9 @@ _USUAL = const(1536)  # bytes of a datagram, taken from the heap in one piece fo
 _LONGEST = const(4096)  # the same once a longer one has come and was dropped: its sender repeats it
 _LONG_FOR = const(8)  # datagrams that may come in between
 _BURST = const(8)  # datagrams in a row before the loop's other tasks have their turn
+# A piece of heap that is kept whole for the next datagram and what answering it takes, in pointers: list.clear() gives it
+# back at once, where other objects wait for a collection.
+_RESERVE = const(512)
 _PEERS = const(8)  # packed addresses remembered
 
 
@@ -30,16 +32,18 @@ class UdpTransport:
 
     name = b"UDP"
 
-    def __init__(self, pack, unpack, on_datagram):
+    def __init__(self, pack, unpack, on_datagram, on_full):
         self.pack = pack  # pack(host, port) -> what the port's sockets take for an address
         self.unpack = unpack
         self.on_datagram = on_datagram
+        self.on_full = on_full  # the heap has no room: on_full() makes some, if it can
         self.received = 0
         self.sent = 0
         self.send_errors = 0
         self.out_of_memory = 0
         self._socket = None
         self._long = 0
+        self._reserve = []
         self._packed = {}
 
     def open(self, host, port):
@@ -51,6 +55,10 @@ class UdpTransport:
         except OSError:
             sock.close()
             raise
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        # CPython's poll() gives a list where MicroPython's ipoll() allocates nothing.
+        self._ready = getattr(poll, "ipoll", poll.poll)
         self._socket = sock
 
     def close(self):
@@ -86,30 +94,48 @@ class UdpTransport:
         """Reads until closed."""
         while self._socket:
             await readable(self._socket)
+            self._reserve.clear()
             for _ in range(_BURST):
                 if self._socket is None:
                     return
-                try:
-                    size = _LONGEST if self._long else _USUAL
-                    data, address = self._socket.recvfrom(size)
-                except OSError as error:
-                    if error.errno == EAGAIN:
-                        break
-                    # An ICMP error of an earlier datagram: nothing to read, nothing broken.
-                    continue
-                except MemoryError:
-                    # No room of that size in one piece, or none at all: then this one is lost, as on the wire.
-                    self.out_of_memory += 1
-                    gc.collect()
-                    if not self._long:
-                        self._discard()
-                    self._long = 0
+                self._read()
+                if not self._waiting():
                     break
-                self.received += 1
-                if self._long:
-                    self._long -= 1
-                elif len(data) == size:
-                    self._long = _LONG_FOR
-                    continue
-                self.on_datagram(data, self.unpack(address))
+            try:
+                self._reserve = [None] * _RESERVE
+            except MemoryError:
+                pass  # the next datagram must find room by itself
             await asyncio.sleep_ms(0)
+
+    def _waiting(self):
+        """Whether another datagram is there: asked of the poll, since a recvfrom in vain leaves its buffer as garbage."""
+        for _ in self._ready(0):
+            return True
+        return False
+
+    def _read(self):
+        size = _LONGEST if self._long else _USUAL
+        try:
+            try:
+                data, address = self._socket.recvfrom(size)
+            except MemoryError:
+                # No room of that size in one piece: what can be done without goes, and it is tried again.
+                self.on_full()
+                data, address = self._socket.recvfrom(size)
+        except OSError:
+            # Nothing there after all, or an ICMP error of an earlier datagram: nothing to read, nothing broken.
+            return
+        except MemoryError:
+            # This one is lost, as on the wire.
+            self.out_of_memory += 1
+            if not self._long:
+                self._discard()
+            self._long = 0
+            return
+        self.received += 1
+        if self._long:
+            self._long -= 1
+        elif len(data) == size:
+            self._long = _LONG_FOR
+            return
+        self.on_datagram(data, self.unpack(address))

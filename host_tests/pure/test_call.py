@@ -541,3 +541,80 @@ def test_sound_at_a_place_that_is_no_address_is_refused_before_it_rings():
     phone.send(request(b"INVITE", 2, to=to, branch=b"z9hG4bKre", body=bad))
     assert phone.statuses()[-1] == 488 and calls[0].state == "up" and calls[0].media.host == "192.0.2.2"
     assert not agent.faults
+
+
+# --- A full heap: what MemoryError interrupts is as if lost on the wire, and is done when it comes again.
+
+
+class Full:
+    """Stands in for a method: raises MemoryError the first time, then does what the method does."""
+
+    def __init__(self, thing, name):
+        self.thing = thing
+        self.name = name
+        self.real = getattr(thing, name)
+        self.raised = False
+        setattr(thing, name, self)
+
+    def __call__(self, *arguments, **named):
+        if not self.raised:
+            self.raised = True
+            raise MemoryError
+        return self.real(*arguments, **named)
+
+
+def test_a_bye_that_met_a_full_heap_is_answered_when_it_comes_again():
+    world, agent, phone, calls = door(mode=answers)
+    phone.send(request(b"INVITE", body=SDP))
+    to = phone.last(200).get(3)
+    phone.send(request(b"ACK", to=to, branch=b"z9hG4bKack"))
+    for name in ("_reply", "_in_order"):
+        Full(calls[0], name)
+    bye = request(b"BYE", 2, to=to, branch=b"z9hG4bKbye")
+    for _ in range(3):
+        phone.send(bye)
+    assert phone.statuses() == [200, 200] and calls[0].state == "ended" and agent.out_of_memory == 2
+
+
+def test_an_invite_that_met_a_full_heap_rings_when_it_comes_again():
+    world, agent, phone, calls = door(mode=rings)
+    Full(agent, "on_call")
+    for _ in range(2):
+        phone.send(request(b"INVITE", body=SDP))
+    assert phone.statuses() == [180] and len(agent.calls) == 1 and agent.out_of_memory == 1
+
+
+def test_an_answer_that_met_a_full_heap_is_taken_when_it_comes_again():
+    for status in (180, 200, 486):
+        world, agent, phone, call, log = calling()
+        Full(call, "on_response")
+        data = reply(phone.last(method=b"INVITE"), status, body=SDP if status == 200 else b"")
+        phone.send(data)
+        assert call.state == "calling"
+        world.run(600)
+        assert phone.methods().count(b"INVITE") == 2, "timer A is still running"
+        phone.send(data)
+        assert call.state == {180: "ringing", 200: "up", 486: "ended"}[status]
+        if status != 180:
+            assert b"ACK" in phone.methods()
+            world.run(33000)
+            assert len(agent.transactions) == 0
+
+
+def test_a_timer_that_met_a_full_heap_fires_again():
+    world, agent, phone, _ = door()
+    fired = []
+
+    class Action:
+        def act(self, _):
+            fired.append(world.now_ms)
+
+    action = Action()
+    Full(action, "act")
+    agent.timers.after(100, lambda _: action.act(_))
+    try:
+        world.run(200)
+    except MemoryError:
+        pass
+    world.run(1000)
+    assert len(fired) == 1

@@ -206,3 +206,22 @@ def test_a_bad_server_is_refused_in_words():
         raise AssertionError("not refused")
     except ValueError as error:
         assert "pbx.example" in str(error)
+
+
+def test_an_answer_that_met_a_full_heap_does_not_end_the_registration():
+    world, agent, pbx, registration = registering()
+    real = registration.on_response
+    full = [True]
+
+    def on_response(transaction, message):
+        if full.pop() if full else False:
+            raise MemoryError
+        real(transaction, message)
+
+    registration.on_response = on_response
+    granted(pbx, 300)
+    assert not registration.is_registered and agent.out_of_memory == 1
+    world.run(600)
+    assert len(pbx.got) == 2, "timer E is still running"
+    granted(pbx, 300)
+    assert registration.is_registered

@@ -59,6 +59,7 @@ class Wire:
         self.call_id = self._fresh()
         self.tag = "wire" + self._fresh()
         self.branch = ""
+        self.acknowledged = None    # (Call-ID, CSeq) of the newest 2xx, and our ACK
         self.skipped = []           # what expect() read and was not asked for
 
     def _open(self, port):
@@ -131,7 +132,23 @@ class Wire:
                                                            [m.start for m in self.skipped[-10:]]))
             if (message.status or message.method) in wanted and cseq in (None, message.get("cseq")):
                 return message
+            if message.status == 200 and self.acknowledged and self.acknowledged[0] == (message.get("call-id"), message.get("cseq")):
+                self.send(self.acknowledged[1])     # RFC 3261 13.2.2.4: each copy of a 2xx
             self.skipped.append(message)
+
+    def transact(self, data, *wanted, timeout_s=10, cseq=None):
+        """Sends a request as a client transaction does, again after 0.5, 1, 2, 4 s (RFC 3261 17.1) -> what expect() gives."""
+        end = time.monotonic() + timeout_s
+        wait_s = 0.5
+        while True:
+            self.send(data)
+            left = end - time.monotonic()
+            try:
+                return self.expect(*wanted, timeout_s=min(wait_s, left), cseq=cseq)
+            except RigError:
+                if left <= wait_s:
+                    raise
+            wait_s *= 2
 
     def nothing(self, seconds=0.5):
         """True if nothing comes for so long."""
@@ -143,18 +160,19 @@ class Wire:
     def call(self, **more):
         """INVITE until 200, ACK -> the 200 as Message."""
         self.fresh_call()
-        self.send(self.request("INVITE", body=self.offer(), **more))
-        ok = self.expect(200, timeout_s=10)
+        ok = self.transact(self.request("INVITE", body=self.offer(), **more), 200)
         self.ack(ok)
         return ok
 
     def ack(self, ok, cseq=1):
-        self.send(self.request("ACK", uri=self.contact(ok), to_tag=ok.to_tag, cseq=cseq))
+        ack = self.request("ACK", uri=self.contact(ok), to_tag=ok.to_tag, cseq=cseq)
+        self.acknowledged = (ok.get("call-id"), ok.get("cseq")), ack
+        self.send(ack)
 
     def bye(self, ok, cseq=2):
         """-> what BYE was answered."""
-        self.send(self.request("BYE", uri=self.contact(ok), to_tag=ok.to_tag, cseq=cseq))
-        return self.expect(200, 481, cseq="%d BYE" % cseq)
+        bye = self.request("BYE", uri=self.contact(ok), to_tag=ok.to_tag, cseq=cseq)
+        return self.transact(bye, 200, 481, cseq="%d BYE" % cseq)
 
     @staticmethod
     def contact(message):
