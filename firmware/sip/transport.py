@@ -3,6 +3,7 @@
 import asyncio
 import select
 import socket
+import sys
 
 from micropython import const
 
@@ -21,9 +22,10 @@ _USUAL = const(1536)  # bytes of a datagram, taken from the heap in one piece fo
 _LONGEST = const(4096)  # the same once a longer one has come and was dropped: its sender repeats it
 _LONG_FOR = const(8)  # datagrams that may come in between
 _BURST = const(8)  # datagrams in a row before the loop's other tasks have their turn
-# A piece of heap that is kept whole for the next datagram and what answering it takes, in pointers: list.clear() gives it
-# back at once, where other objects wait for a collection.
-_RESERVE = const(512)
+# A piece of heap is kept whole for the next datagram, as a list of so many pointers: list.clear() gives it back at once,
+# where other objects wait for a collection. Without it, small objects that stay would sooner or later lie so that no
+# piece of that size is left, and the door would be deaf with a third of its heap free.
+_RESERVE = (_USUAL + 64) // (8 if sys.maxsize >> 32 else 4)
 _PEERS = const(8)  # packed addresses remembered
 
 
@@ -43,7 +45,8 @@ class UdpTransport:
         self.out_of_memory = 0
         self._socket = None
         self._long = 0
-        self._reserve = []
+        self._reserve = [None] * _RESERVE
+        self._buffer = bytearray(_USUAL)
         self._packed = {}
 
     def open(self, host, port):
@@ -94,17 +97,12 @@ class UdpTransport:
         """Reads until closed."""
         while self._socket:
             await readable(self._socket)
-            self._reserve.clear()
             for _ in range(_BURST):
                 if self._socket is None:
                     return
                 self._read()
                 if not self._waiting():
                     break
-            try:
-                self._reserve = [None] * _RESERVE
-            except MemoryError:
-                pass  # the next datagram must find room by itself
             await asyncio.sleep_ms(0)
 
     def _waiting(self):
@@ -115,27 +113,37 @@ class UdpTransport:
 
     def _read(self):
         size = _LONGEST if self._long else _USUAL
+        self._reserve.clear()
         try:
-            try:
-                data, address = self._socket.recvfrom(size)
-            except MemoryError:
-                # No room of that size in one piece: what can be done without goes, and it is tried again.
-                self.on_full()
-                data, address = self._socket.recvfrom(size)
+            data, address = self._socket.recvfrom(size)
         except OSError:
             # Nothing there after all, or an ICMP error of an earlier datagram: nothing to read, nothing broken.
-            return
+            size = 0
         except MemoryError:
             # This one is lost, as on the wire.
             self.out_of_memory += 1
-            if not self._long:
-                self._discard()
+            self._discard()
+            size = 0
             self._long = 0
+        if size:
+            n = len(data)
+            if n > _USUAL:
+                copy = data
+            else:
+                # What came lies in the piece that was kept: it is copied out before anything that stays is made.
+                copy = None
+                self._buffer[:n] = data
+            data = None
+        try:
+            self._reserve = [None] * _RESERVE
+        except MemoryError:
+            self.on_full()
+        if not size:
             return
         self.received += 1
         if self._long:
             self._long -= 1
-        elif len(data) == size:
+        elif n == size:
             self._long = _LONG_FOR
             return
-        self.on_datagram(data, self.unpack(address))
+        self.on_datagram(copy or bytes(memoryview(self._buffer)[:n]), self.unpack(address))
