@@ -53,7 +53,7 @@ class Agent:
         self.dns = dns
         self.dns_cache = {}
         self.timers = Timers() if timers is None else timers
-        self.transport = UdpTransport(pack, unpack, self.receive, self._make_room)
+        self.transport = UdpTransport(pack, unpack, self.receive, self.make_room)
         self.transactions = Transactions(self.timers, self.send)
         self.calls = []
         self.registration = None
@@ -205,7 +205,7 @@ class Agent:
         """An exception that no file here foresaw. Out of memory is no fault, but a message lost, as on the wire."""
         if isinstance(error, MemoryError):
             self.out_of_memory += 1
-            self._make_room()
+            self.make_room()
             return
         self.faults += 1
         try:
@@ -213,8 +213,9 @@ class Agent:
         except Exception:
             pass  # no room to say it; it is counted
 
-    def _make_room(self):
+    def make_room(self):
         """The heap is full: the memory of ended transactions, kept for what may come again, is the first to go."""
+        self.spare()
         self.transactions.purge()
         gc.collect()
 

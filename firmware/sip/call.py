@@ -91,9 +91,9 @@ class Call:
         if body is None:
             self.reject(488)
             return
+        self._accept(body)
         self._since = self.agent.timers.clock()
         self.state = "up"
-        self._accept(body)
         if self.media is not None:
             self._tell("media")
         self._tell("up")
@@ -386,7 +386,15 @@ class Call:
     def _respond(self, status, lines=(), body=b"", reason=None):
         request = self._invite.request
         kind = b"application/sdp" if body else None
-        data = response(request, status, reason, self.dialog.local_tag, lines, body, kind, self._invite.source)
+        for attempt in (1, 2):
+            try:
+                data = response(request, status, reason, self.dialog.local_tag, lines, body, kind, self._invite.source)
+                break
+            except MemoryError:
+                # Who rings our bell, or is told that nobody opens, waits for this one.
+                if attempt == 2:
+                    raise
+                self.agent.make_room()
         self._invite.respond(status, data)
         return data
 

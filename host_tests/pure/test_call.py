@@ -618,3 +618,17 @@ def test_a_timer_that_met_a_full_heap_fires_again():
         pass
     world.run(1000)
     assert len(fired) == 1
+
+
+def test_the_answer_itself_makes_room_when_the_heap_is_full():
+    import sip.call as module
+
+    world, agent, phone, calls = door(mode=rings)
+    phone.send(request(b"INVITE", body=SDP))
+    real = module.response
+    full = Full(module, "response")
+    try:
+        calls[0].answer("192.0.2.1", 5000)
+    finally:
+        module.response = real
+    assert full.raised and phone.statuses() == [180, 200] and calls[0].state == "up"
