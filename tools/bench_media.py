@@ -163,36 +163,22 @@ def _measured(argv):
 # -- On CPython
 
 
-def _run(*arguments, under=()):
-    import subprocess
+def _numbers(*arguments):
+    return [float(word) for word in _port().run(__file__, *arguments).stdout.split()]
+
+
+def _port():
     from pathlib import Path
 
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from tools import build
+    from tools import unix_port
 
-    command = [build.interpreter()]
-    if under:  # valgrind wants the program itself: the packaged interpreter is a module of CPython
-        command = list(under) + [sys.executable] + command
-    command += ["-X", "heapsize=1M", __file__, str(build.BUILD / build.host_arch())]
-    done = subprocess.run(command + list(arguments), capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        raise RuntimeError("%s\n%s" % (" ".join(command), done.stdout + done.stderr))
-    return done
-
-
-def _numbers(*arguments):
-    return [float(word) for word in _run(*arguments).stdout.split()]
+    return unix_port
 
 
 def _instructions(ticks):
-    """What valgrind counts inside the interpreter for a call of so many ticks."""
-    done = _run("tick", str(ticks), under=(
-        "valgrind", "--tool=callgrind", "--collect-atstart=no", "--toggle-collect=run_main*",
-        "--callgrind-out-file=/dev/null"))  # fmt: skip
-    for line in done.stderr.splitlines():
-        if "Collected :" in line:
-            return int(line.split(":")[1])
-    raise RuntimeError("valgrind counted nothing:\n" + done.stderr)
+    """What a call of so many ticks costs."""
+    return _port().instructions(__file__, "tick", str(ticks))
 
 
 def _audioop_us(audioop, array):

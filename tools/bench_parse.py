@@ -103,32 +103,18 @@ def _measured(argv):
 # -- On CPython
 
 
-def _run(*arguments, under=()):
-    import subprocess
+def _run(*arguments):
+    from tools import unix_port
 
-    from tools import build
-
-    command = [build.interpreter()]
-    if under:  # valgrind wants the program itself: the packaged interpreter is a module of CPython
-        command = list(under) + [sys.executable] + command
-    command += ["-X", "heapsize=1M", __file__, str(build.BUILD / build.host_arch())]
-    done = subprocess.run(command + list(arguments), capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        raise RuntimeError("%s\n%s" % (" ".join(command), done.stdout + done.stderr))
-    return done
+    return unix_port.run(__file__, *arguments)
 
 
 def _instructions(path):
-    """What valgrind counts inside the interpreter for one message: a difference, so free of what starting costs."""
-    counts = []
-    for n in (_FEW, _MANY):
-        done = _run("loop", str(n), path, under=(
-            "valgrind", "--tool=callgrind", "--collect-atstart=no", "--toggle-collect=run_main*",
-            "--callgrind-out-file=/dev/null"))  # fmt: skip
-        counts += [int(line.split(":")[1]) for line in done.stderr.splitlines() if "Collected :" in line]
-    if len(counts) != 2:
-        raise RuntimeError("valgrind counted nothing:\n" + done.stderr)
-    return (counts[1] - counts[0]) // (_MANY - _FEW)
+    """What one message costs: a difference, so free of what starting costs."""
+    from tools import unix_port
+
+    few, many = [unix_port.instructions(__file__, "loop", str(n), path) for n in (_FEW, _MANY)]
+    return (many - few) // (_MANY - _FEW)
 
 
 def _aiosipua(text):
