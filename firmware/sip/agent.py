@@ -22,6 +22,7 @@ from .transport import UdpTransport
 
 _TICK_MS = const(20)
 _PORT = const(5060)
+_FORGOTTEN_MS = const(300000)
 
 # Methods that exist and that we do not do: 405, not 501.
 _KNOWN = b" REGISTER SUBSCRIBE NOTIFY MESSAGE INFO UPDATE PRACK REFER PUBLISH "
@@ -176,6 +177,18 @@ class Agent:
     def spare(self):
         """A call is up or over: what only its beginning needed is given back."""
         self._sdp = None
+
+    def is_full(self):
+        """Whether no further call can be kept. One that has been neither answered nor ended for five minutes makes room:
+        nobody minds it any more, whatever went wrong with it."""
+        if len(self.calls) < self.CALLS:
+            return False
+        for call in list(self.calls):
+            if call.state != "up" and call.since_ms() > _FORGOTTEN_MS:
+                call.hangup()
+                if call in self.calls:
+                    self.calls.remove(call)
+        return len(self.calls) >= self.CALLS
 
     def retire(self, call):
         """Forgets a call once nothing is expected for it."""
@@ -359,7 +372,7 @@ class Agent:
         if verdict is not None:
             self._reply(request, source, verdict[0], reason=verdict[1])
             return
-        if len(self.calls) >= self.CALLS:
+        if self.is_full():
             self._reply(request, source, 486)
             return
         if not self._offer_fits(request, source):

@@ -39,7 +39,7 @@ def call(agent, target, media_host, media_port, on_event):
         # "192.0.2.10:5070" and "101@192.0.2.10:5070" have a port, not a scheme.
         uri = b"sip:" + uri
     _check(agent, uri)
-    if len(agent.calls) >= agent.CALLS:
+    if agent.is_full():
         raise ValueError("too many calls are open: wait for one to end, or hang up")
     tag = token(4)
     name = registration.address_of_record if registration else agent.contact_uri(agent.user)

@@ -632,3 +632,14 @@ def test_the_answer_itself_makes_room_when_the_heap_is_full():
     finally:
         module.response = real
     assert full.raised and phone.statuses() == [180, 200] and calls[0].state == "up"
+
+
+def test_calls_that_nobody_minds_do_not_keep_the_door_busy_for_ever():
+    world, agent, phone, calls = door()
+    for number in range(4):
+        phone.send(request(b"INVITE", body=SDP, call_id=b"c%d" % number, branch=b"z9hG4bK%d" % number))
+    phone.send(request(b"INVITE", body=SDP, call_id=b"c5", branch=b"z9hG4bK5"))
+    assert phone.statuses() == [100] * 4 + [486]
+    world.run(301000)
+    phone.send(request(b"INVITE", body=SDP, call_id=b"c6", branch=b"z9hG4bK6"))
+    assert phone.statuses()[-1] == 100 and len(agent.calls) == 1 and phone.statuses().count(603) == 4
