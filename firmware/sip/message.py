@@ -255,20 +255,6 @@ class Message:
                 return [one for value in out for one in split_list(value)]
         return out
 
-    def named(self, name):
-        """Every field line's value of a field that has no H_..., by its name, lower case bytes."""
-        index = self._index
-        size = len(name)
-        out = []
-        k = find(index, 0, 8)
-        while k >= 0:
-            start = index[k + 1]
-            # what follows the name is a colon or white space
-            if self.data[start : start + size].lower() == name and self.data[start + size] in b": \t":
-                out.append(self._value(k))
-            k = find(index, 0, k + 4)
-        return out
-
     def each_via(self):
         """Every Via, topmost first, each an address.Via. ValueError when one of the further ones is malformed."""
         return [parse_via(value) for value in self.vias] if self._more_vias else [self.via]

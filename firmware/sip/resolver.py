@@ -1,4 +1,4 @@
-"""Finding servers by name (RFC 3263): NAPTR, SRV, A and AAAA, asked without ever holding the loop.
+"""Finding servers by name (RFC 3263): NAPTR, SRV and A, asked without ever holding the loop. The ESP32 has no IPv6.
 
 `getaddrinfo` waits for DNS with everything else standing still, and knows no SRV: so this asks the name servers itself.
 Queries and answers are read and built by plain functions; `Dns` is the edge with the socket, the clock and the cache.
@@ -14,7 +14,6 @@ from micropython import const
 # Record types; those whose names no other file needs are private, which costs the heap nothing.
 A = const(1)
 _CNAME = const(5)
-_AAAA = const(28)
 SRV = const(33)
 NAPTR = const(35)
 
@@ -89,7 +88,7 @@ def _name(data, at):
 def answers(data, question):
     """The records of a response to `question` (the bytes of query()): a list of (name, type, ttl_s, value).
 
-    value: address bytes of 4 or 16 for A and AAAA, a name for CNAME, (priority, weight, port, target) for SRV,
+    value: the four bytes of an address for A, a name for CNAME, (priority, weight, port, target) for SRV,
     (order, preference, service, replacement) for NAPTR of the flag "s" or "a". Other types are passed over.
     An empty list: the name has no such record, or does not exist. ValueError: it is no answer to this question;
     OSError: the server could not answer.
@@ -116,7 +115,7 @@ def answers(data, question):
         if end > len(data):
             raise ValueError("cut short")
         value = None
-        if kind == A and length == 4 or kind == _AAAA and length == 16:
+        if kind == A and length == 4:
             value = bytes(data[at:end])
         elif kind == _CNAME:
             value = _name(data, at)[0]

@@ -32,8 +32,6 @@ _PEERS = const(8)  # packed addresses remembered
 class UdpTransport:
     """One UDP socket. `on_datagram(data, (host, port))` is called for each datagram."""
 
-    name = b"UDP"
-
     def __init__(self, pack, unpack, on_datagram, on_full):
         self.pack = pack  # pack(host, port) -> what the port's sockets take for an address
         self.unpack = unpack
