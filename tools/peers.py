@@ -16,6 +16,7 @@ PEERS = {
     "baresip": ("baresip", "a softphone: calls both ways"),
     "sipp": ("sip-tester", "SIP by the book, and beside it"),
     "kamailio": ("kamailio", "a registrar and proxy"),
+    "dnsmasq": ("dnsmasq-base", "a name server"),
     "espeak-ng": ("espeak-ng", "speaks what is sent through a call"),
     "valgrind": ("valgrind", "counts instructions for the bench"),
     "cc": ("gcc", "compiles the speech score"),

@@ -5,6 +5,7 @@ Queries and answers are read and built by plain functions; `Dns` is the edge wit
 """
 
 import asyncio
+import select
 import socket
 from os import urandom
 from time import ticks_add, ticks_diff, ticks_ms
@@ -246,13 +247,15 @@ class Dns:
             sock.send(question)
             self.queries += 1
             # Polled rather than awaited: a task that is cancelled inside the I/O queue leaves its socket there.
+            poll = select.poll()
+            poll.register(sock, select.POLLIN)
             for _ in range(_WAIT_MS // 10):
                 await asyncio.sleep_ms(10)
+                if not poll.poll(0):
+                    continue
                 try:
                     data = sock.recv(_MESSAGE)
-                except OSError as error:
-                    if error.errno == 11:
-                        continue
+                except OSError:
                     raise OSError("no answer")
                 try:
                     return answers(data, question)
