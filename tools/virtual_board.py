@@ -340,14 +340,15 @@ class Runner:
             raise BoardError("there is no %s here, which the sound card needs: apt-get install alsa-utils, "
                              "or give WAV files (--mic speech.wav --speaker out.wav)" % program)
         ours, theirs = os.pipe() if program == "arecord" else reversed(os.pipe())
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            # Sound that waits in a pipe is a delay. Now, for a pipe that holds more already does not shrink.
+            fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 8192)
         self.helpers.append(subprocess.Popen(
             [path, "-q", *arguments], start_new_session=True,
             stdin=subprocess.DEVNULL if program == "arecord" else theirs,
             stdout=theirs if program == "arecord" else subprocess.DEVNULL))
         os.close(theirs)
         os.set_blocking(ours, False)
-        if hasattr(fcntl, "F_SETPIPE_SZ"):
-            fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 8192)  # sound that waits in a pipe is a delay
         return ours
 
     def write_header(self):
