@@ -5,12 +5,9 @@ import struct
 
 import pytest
 
-from host_tests.rig.door import Door
+from host_tests.rig.door import BURST_HEAP, Door
 from host_tests.rig.wire import Wire
 
-# One door takes dozens of calls a minute here, each begun at its prompt: in 96wK its heap may then be in pieces too small for
-# the line that is typed. What 96wK holds is tested in test_call_baresip.py, test_register_kamailio.py and test_console.py.
-BURST_HEAP = "112wK"
 
 pytestmark = pytest.mark.needs("micropython")
 
