@@ -69,3 +69,19 @@ def test_sending_to_nowhere_is_counted():
     assert not transport.send(b"x", ("pbx.example", 9)) and not transport.send(b"x" * 70000, (HOST, 9))
     assert (transport.sent, transport.send_errors) == (1, 3)
     transport.close()
+
+
+def test_a_trace_is_told_of_each_message_that_comes_and_goes(arrived):
+    from sip.transport import UdpTransport
+
+    seen = []
+    UdpTransport.trace = lambda transport, direction, data, peer: seen.append((direction, data))
+    try:
+        arrived([b"a", b"b" * 2000], [1])  # one that was dropped is not shown
+        transport = UdpTransport(lambda host, port: (host, port), None, None, None)
+        transport.open(HOST, 0)
+        assert transport.send(b"x", (HOST, 9)) and not transport.send(b"y" * 70000, (HOST, 9))
+        transport.close()
+    finally:
+        UdpTransport.trace = None
+    assert seen == [("<", b"a"), (">", b"x")]

@@ -30,7 +30,10 @@ _PEERS = const(8)  # packed addresses remembered
 
 
 class UdpTransport:
-    """One UDP socket. `on_datagram(data, (host, port))` is called for each datagram."""
+    """One UDP socket. `on_datagram(data, (host, port))` is called for each datagram, and `trace`, if it is not None, before
+    that and after each that was sent: trace("<" or ">", data, peer). It must neither raise nor wait."""
+
+    trace = None
 
     def __init__(self, pack, unpack, on_datagram, on_full):
         self.pack = pack  # pack(host, port) -> what the port's sockets take for an address
@@ -82,6 +85,8 @@ class UdpTransport:
             self.send_errors += 1
             return False
         self.sent += 1
+        if self.trace:
+            self.trace(">", data, peer)
         return True
 
     def _discard(self):
@@ -144,4 +149,8 @@ class UdpTransport:
         elif n == size:
             self._long = _LONG_FOR
             return
-        self.on_datagram(copy or bytes(memoryview(self._buffer)[:n]), self.unpack(address))
+        data = copy or bytes(memoryview(self._buffer)[:n])
+        address = self.unpack(address)
+        if self.trace:
+            self.trace("<", data, address)
+        self.on_datagram(data, address)
