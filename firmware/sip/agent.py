@@ -64,7 +64,6 @@ class Agent:
         self.faults = 0  # exceptions caught at the edge: each is a bug, here or in the application's rules
         self.out_of_memory = 0
         self.print_fault = sys.print_exception
-        self.account = None  # whose credentials calls are made with
         self._sdp = None
         self._secret = urandom(8)
         self._tasks = []
@@ -92,10 +91,15 @@ class Agent:
         self._tasks = []
         self.transport.close()
 
-    def register(self, server, user, password, auth_user="", expires_s=300, display=""):
+    def register(
+        self, server, user, password, auth_user="", expires_s=300, display="", proxy="", transport="", backup=""
+    ):
         """Keeps `user` registered at `server`, a name or an address, with a port or without. Returns the Registration;
-        ValueError in words for a bad one."""
-        return lend("sip.outset").register(self, server, user, password, auth_user, expires_s, display)
+        ValueError in words for a bad one. `proxy`: by which all requests go; `transport`: "udp", "tcp" or "tls", else what
+        the name servers say, or udp; `backup`: a second server, used while the first is away."""
+        return lend("sip.outset").register(
+            self, (server, user, password, auth_user, expires_s, display, proxy, transport, backup)
+        )
 
     def call(self, target, media_host, media_port, on_event=None):
         """Calls `target`, "sip:101@192.0.2.10" or, through the registrar, "101". Returns the Call.
@@ -156,17 +160,22 @@ class Agent:
             return
         then(peers, "")
 
-    def credentials(self, peer, challenge, was_sent, request):
-        """The header field that answers a 401 or 407, or None. `request`: the bytes of what was challenged.
+    def credentials(self, transaction, message):
+        """For each client transaction that is answered with 401 or 407 (`message`), whatever its method: the header field
+        lines with which its request is to be sent again, on a new branch and with the next CSeq number; None when that
+        makes no sense. To be asked while the response is handled. How often it is asked need not be counted.
 
-        Only the registrar's own challenges are answered: anybody else would collect digests of our password.
+        Only the registrar's own challenges are answered, and those met by a call through it: anybody else would collect
+        digests of our password.
         """
-        if self.registration is None or not self.registration.is_server(peer[0]):
+        registration = self.registration
+        if registration is None:
             return None
-        if not self.account.challenged(challenge, was_sent):
-            return None
-        sent = parse(request)
-        return self.account.line(sent.method, sent.uri, sent.body)
+        if not registration.is_server(transaction.peer[0]):
+            peer = getattr(transaction.user, "peer", None)
+            if peer is None or not registration.is_server(peer[0]):
+                return None
+        return registration.account.answer(message, parse(transaction.data))
 
     def sdp(self):
         """sdp.py, there only while offers and answers are made: `spare()` lets it go."""

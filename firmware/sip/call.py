@@ -45,8 +45,6 @@ class Call:
         self._ack = None  # our ACK for a 2xx, to be sent again with each copy of it
         self._cancelled = False  # nobody here wants the call any more
         self._cancel_sent = False
-        self._sent_auth = False
-        self._attempts = 0
         self._repeat_ms = 0  # 2xx retransmission interval while their ACK is missing
         self._repeat = None
         self._deadline = None
@@ -149,7 +147,6 @@ class Call:
         self._offered = body = self.agent.sdp().offer(host, port, self._session, self._version)
         data = self.dialog.request(b"INVITE", agent.via(branch), lines, body, b"application/sdp")
         self._sequence = self.dialog.sequence
-        self._sent_auth = credentials is not None
         self._invite = agent.transactions.client(b"INVITE", branch, data, self.peer, self)
         if self._invite is None:
             self._end(503, "too much is going on at once; try again in a few seconds")
@@ -237,10 +234,9 @@ class Call:
         agent.transactions.client(b"BYE", branch, other.request(b"BYE", agent.via(branch)), peer, _NOBODY)
 
     def _on_failure(self, status, message):
-        if status in (401, 407) and not self._cancelled and self._attempts < 3:
-            credentials = self.agent.credentials(self.peer, message, self._sent_auth, self._invite.data)
+        if status in (401, 407) and not self._cancelled:
+            credentials = self.agent.credentials(self._invite, message)
             if credentials:
-                self._attempts += 1
                 self._send_invite(credentials)
                 return
         self._end(status, ending(status, message.reason))
@@ -425,16 +421,12 @@ class Call:
         branch = agent.new_branch()
         lines = (credentials,) if credentials else ()
         data = self.dialog.request(b"BYE", agent.via(branch), lines)
-        self._sent_auth = credentials is not None
         agent.transactions.client(b"BYE", branch, data, self._hop(), self)
 
     def _on_bye_response(self, transaction, message):
-        if message is None or message.status not in (401, 407) or self._attempts >= 3:
+        if message is None or message.status not in (401, 407) or message.cseq_method != b"BYE":
             return
-        if message.cseq_method != b"BYE":
-            return
-        self._attempts += 1
-        credentials = self.agent.credentials(transaction.peer, message, self._sent_auth, transaction.data)
+        credentials = self.agent.credentials(transaction, message)
         if credentials:
             self._bye(credentials)
 

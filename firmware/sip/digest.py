@@ -7,7 +7,7 @@ from binascii import hexlify
 from micropython import const
 
 from .address import quote, split_list, unquote
-from .scan import H_PROXY_AUTHENTICATE, H_WWW_AUTHENTICATE
+from .scan import H_AUTHORIZATION, H_PROXY_AUTHENTICATE, H_WWW_AUTHENTICATE, field
 
 
 def parse_challenge(value):
@@ -66,9 +66,12 @@ def digest_response(algorithm, user, realm, password, method, uri, nonce, nc=b""
 
 # A challenge that was taken up, as a list: objects of a class of this file would keep the file in the heap.
 _CHALLENGE = const(0)
-_PROXY = const(1)
-_COUNT = const(2)  # how often its nonce was used
-_CNONCE = const(3)
+_COUNT = const(1)  # how often its nonce was used
+_CNONCE = const(2)
+_STRIKES = const(3)  # how often in a row a nonce was called stale that had never been accepted
+
+_REALMS = const(4)  # kept at once, a server's and its proxies'
+_PATIENCE = const(2)  # strikes that are forgiven
 
 
 def _qop(challenge):
@@ -80,6 +83,13 @@ def _qop(challenge):
         if name in names:
             return name
     return None if any(names) else b""
+
+
+def _read(value):
+    try:
+        return parse_challenge(value)
+    except ValueError:
+        return {}
 
 
 def _rank(challenge):
@@ -99,52 +109,88 @@ class Authenticator:
     def __init__(self, user, password, answers=None):
         self.user = user if isinstance(user, bytes) else user.encode()
         self.password = password if isinstance(password, bytes) else password.encode()
-        # (is it a proxy's, realm) -> challenge: a request may need both a server's and a proxy's; at most 4 kept
+        # (is it a proxy's, realm) -> challenge: a request may need a server's and those of several proxies
         self._answers = {} if answers is None else answers
 
-    def challenged(self, status, msg, request_had_credentials):
-        """Takes up the challenges of a 401 or 407; True if sending the request again makes sense. Of several for a
-        realm the best is taken (RFC 8760 2.3). A second refusal is final unless it says stale=true or, of a
-        request that had no credentials for that realm, is its first."""
-        proxy = status == 407
+    def answer(self, message, sent):
+        """Takes up the challenges of a 401 or 407 (`message`) to the request `sent`, both Messages. Returns the header
+        field lines, joined by CRLF, with which the request makes sense again, or None: a second refusal is final.
+
+        Of several challenges for a realm the best is taken (RFC 8760 2.3). What an earlier proxy on the way asked for is
+        answered again beside it (22.3). A refusal of a nonce that was accepted before counts as stale, whether the server
+        says so or not; each nonce is counted as long as it is used. So no server, however it answers, makes us repeat
+        a request for ever.
+        """
+        proxy = message.status == 407
         best = {}
-        for value in msg.all(H_PROXY_AUTHENTICATE if proxy else H_WWW_AUTHENTICATE):
-            try:
-                challenge = parse_challenge(value)
-            except ValueError:
-                continue
+        for value in message.all(H_PROXY_AUTHENTICATE if proxy else H_WWW_AUTHENTICATE):
+            challenge = _read(value)
             rank = _rank(challenge)
             if rank:
                 realm = challenge[b"realm"]
                 # the topmost wins among equals
                 if realm not in best or rank > _rank(best[realm]):
                     best[realm] = challenge
+        used = {}
+        for kind in (H_AUTHORIZATION, field(b"proxy-authorization")):
+            for value in sent.all(kind):
+                challenge = _read(value)
+                used[(kind != H_AUTHORIZATION, challenge.get(b"realm"))] = challenge.get(b"nonce")
+        chain = [key for key in used if key in self._answers]
         again = False
         for realm in best:
-            challenge = best[realm]
             key = (proxy, realm)
-            old = self._answers.get(key)
-            stale = challenge.get(b"stale", b"").lower() == b"true"
-            if old and request_had_credentials and not stale:
-                # these credentials were in the request and were refused
-                if old[_COUNT]:
-                    continue
-            if len(self._answers) >= 4 and key not in self._answers:
-                self._answers.clear()
-            self._answers[key] = [challenge, proxy, 0, hexlify(os.urandom(8))]
-            again = True
-        return again
+            if self._take(key, best[realm], used.get(key)):
+                again = True
+                if key not in chain:
+                    chain.append(key)
+        if len(self._answers) > _REALMS:
+            for key in list(self._answers):
+                if key not in chain:
+                    del self._answers[key]
+        if not again or len(chain) > _REALMS:
+            return None
+        return self._lines(chain, sent.method, sent.uri, sent.body)
+
+    def _take(self, key, challenge, used):
+        """Keeps a challenge; False when it says no to what was answered. `used`: the nonce that the request had."""
+        old = self._answers.get(key)
+        strikes = 0
+        if old and used == old[_CHALLENGE][b"nonce"]:
+            accepted = old[_COUNT] > 1
+            if not accepted:
+                strikes = old[_STRIKES] + 1
+            stale = challenge.get(b"stale", b"").lower() == b"true" or accepted and challenge[b"nonce"] != used
+            if not stale or strikes > _PATIENCE:
+                # The next attempt, minutes later, begins anew: with a challenge of its own.
+                del self._answers[key]
+                return False
+        elif old and old[_CHALLENGE][b"nonce"] == challenge[b"nonce"]:
+            return True  # the same nonce for another request: it is counted on
+        self._answers[key] = [challenge, 0, hexlify(os.urandom(8)), strikes]
+        return True
 
     def line(self, method, uri, body=b""):
-        """The header line (or lines, joined by CRLF, when a server and a proxy both asked) to add to a request with
-        this method and exactly this request URI; None when nothing was asked yet. Counts the nonce's use."""
-        lines = []
-        for key in self._answers:
-            answer = self._answers[key]
-            lines.append(self._line(answer, method, uri, body))
+        """The header field lines to add to a request with this method and exactly this request URI, to a server that
+        asked earlier; None when nothing was asked yet. Counts the nonces' use."""
+        return self._lines(self._answers, method, uri, body)
+
+    def next_nonce(self, value):
+        """Authentication-Info of a 2xx from the server (RFC 7616 3.5): the nonce to use from now on."""
+        # It has the form of a challenge's parameters.
+        nonce = _read(b"Digest " + value).get(b"nextnonce")
+        keys = [key for key in self._answers if not key[0]]
+        if nonce and len(keys) == 1:
+            kept = self._answers[keys[0]]
+            if kept[_CHALLENGE][b"nonce"] != nonce:
+                kept[_CHALLENGE][b"nonce"] = nonce
+                kept[_COUNT] = 0
+
+    def _lines(self, keys, method, uri, body):
+        lines = [self._line(key[0], self._answers[key], method, uri, body) for key in keys]
         return b"\r\n".join(lines) if lines else None
 
-    def _line(self, answer, method, uri, body):
+    def _line(self, proxy, answer, method, uri, body):
         challenge = answer[_CHALLENGE]
         answer[_COUNT] += 1
         algorithm = challenge.get(b"algorithm", b"MD5")
@@ -158,7 +204,7 @@ class Authenticator:
             algorithm, self.user, realm, self.password, method, uri, nonce, nc, cnonce, qop, body
         )
         line = b'%sAuthorization: Digest username=%s, realm=%s, nonce=%s, uri="%s", response="%s"' % (
-            b"Proxy-" if answer[_PROXY] else b"", quote(self.user), quote(realm), quote(nonce), uri, response,
+            b"Proxy-" if proxy else b"", quote(self.user), quote(realm), quote(nonce), uri, response,
         )  # fmt: skip
         if b"algorithm" in challenge:
             line += b", algorithm=" + algorithm

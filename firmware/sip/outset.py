@@ -8,20 +8,20 @@ from lend import lend
 from .address import parse_uri
 from .call import Call
 from .dialog import Dialog
-from .registration import Account, Registration
+from .registration import Registration
 from .transaction import token
 from .words import text
 
 
-def register(agent, server, user, password, auth_user, expires_s, display):
-    """See Agent.register."""
+def register(agent, wanted):
+    """See Agent.register, whose arguments are `wanted`."""
+    server, user, password, auth_user, expires_s, display, proxy, transport, backup = wanted
     if agent.registration:
         agent.registration.stop()
     uri = b"sip:" + server.encode()
     _check(agent, uri)
     agent.user = user
     agent.display = display or agent.display
-    agent.account = Account(auth_user or user, password)
     registration = agent.registration = Registration(agent, uri, user, password, auth_user, expires_s)
     registration.start()
     return registration

@@ -6,7 +6,7 @@ from os import urandom
 from micropython import const
 
 from .address import parse_name_addr, parse_uri
-from .message import request
+from .message import parse, request
 from .scan import H_CONTACT, H_EXPIRES, H_MIN_EXPIRES
 from .words import text
 
@@ -30,15 +30,14 @@ def located(it, peers, problem):
     send(it, it.expires_s)
 
 
-def send(it, expires_s):
+def send(it, expires_s, credentials=None):
     """Sends a REGISTER; `expires_s` 0 un-registers."""
     agent = it.agent
     it.sequence += 1
     branch = agent.new_branch()
     name = b"<%s>" % it.address_of_record
     lines = [b"Contact: <%s>\r\nExpires: %d" % (agent.contact_uri(it.user), expires_s), agent.ABOUT]
-    credentials = it.account.line(b"REGISTER", it.server)
-    it.sent_credentials = credentials is not None
+    credentials = credentials or it.account.line(b"REGISTER", it.server)
     if credentials:
         lines.append(credentials)
     sender = b"%s;tag=%s" % (name, it.tag)
@@ -60,9 +59,8 @@ def on_response(it, transaction, message):
         pass
     elif status < 300:
         _succeeded(it, message)
-    elif status in (401, 407) and it.attempts < 3 and it.account.challenged(message, it.sent_credentials):
-        it.attempts += 1
-        send(it, it.expires_s if it.is_active else 0)
+    elif status in (401, 407) and _again(it, transaction, message):
+        pass
     elif status == 423 and it.attempts < 3 and _longer(it, message):
         it.attempts += 1
         send(it, it.expires_s)
@@ -73,6 +71,14 @@ def on_response(it, transaction, message):
         elif status == 404:
             problem += "; check sip.user: the server does not know it"
         _failed(it, problem)
+
+
+def _again(it, transaction, message):
+    """Answers a challenge (RFC 3261 22.2, 22.3)."""
+    credentials = it.account.answer(message, parse(transaction.data))
+    if credentials:
+        send(it, it.expires_s if it.is_active else 0, credentials)
+    return credentials
 
 
 def words(it):

@@ -18,15 +18,12 @@ class Account:
     def _authenticator(self):
         return lend("sip.digest").Authenticator(self._user, self._password, self._answers)
 
-    def challenged(self, message, was_sent):
-        """Takes up a 401 or 407; True if the request should be sent again. `was_sent`: it had credentials."""
-        try:
-            return self._authenticator().challenged(message.status, message, was_sent)
-        except ValueError:
-            return False
+    def answer(self, message, sent):
+        """The header field lines with which the challenged request `sent` makes sense again; None when nothing does."""
+        return self._authenticator().answer(message, sent)
 
     def line(self, method, uri, body=b""):
-        """The header field that a request needs, None while nothing was asked."""
+        """The header field lines of a request to a server that asked earlier, None while nothing was asked."""
         return self._authenticator().line(method, uri, body) if self._answers else None
 
 
@@ -53,7 +50,6 @@ class Registration:
         self.sequence = 0
         self.attempts = 0  # challenges and the like answered in this attempt
         self.retry_ms = 0  # back-off
-        self.sent_credentials = False
         self.timer = None
         self.done = None  # called once with no argument when the running REGISTER is over: `stop` waits so
         self.changed = None  # changed(registration): the application is told of each new state

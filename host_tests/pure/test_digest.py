@@ -58,10 +58,16 @@ def fields(line):
     return found
 
 
+def sent(method=b"REGISTER", uri=b"sip:r.com", lines=None, body=b""):
+    """A request of ours, with the credentials that `lines` are."""
+    head = method + b" " + uri + b" SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=x\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 " + method
+    return parse(head + b"\r\n" + (lines + b"\r\n" if lines else b"") + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
 def answered(challenge, status=401, method=b"REGISTER", uri=b"sip:r.com", user="u", password="p"):
     a = Authenticator(user, password)
-    assert a.line(method, uri) is None and a.challenged(status, reply(status, challenge), False)
-    return fields(a.line(method, uri))
+    assert a.line(method, uri) is None
+    return fields(a.answer(reply(status, challenge), sent(method, uri)))
 
 
 def test_an_answer_to_each_kind_of_challenge():
@@ -87,8 +93,7 @@ def test_an_answer_to_each_kind_of_challenge():
 def test_the_quotes_on_the_wire():
     # RFC 7616 3.4: these are quoted, these are not
     a = Authenticator("u", "p")
-    a.challenged(401, reply(401, b'Digest realm="r", nonce="n", algorithm=MD5, qop="auth", opaque="o"'), False)
-    line = a.line(b"INVITE", b"sip:x")
+    line = a.answer(reply(401, b'Digest realm="r", nonce="n", algorithm=MD5, qop="auth", opaque="o"'), sent(b"INVITE", b"sip:x"))
     for part in (b'username="u"', b'realm="r"', b'nonce="n"', b'uri="sip:x"', b'opaque="o"', b"algorithm=MD5", b"qop=auth", b"nc=00000001"):
         assert part in line, part
     assert b'response="' in line and b'cnonce="' in line
@@ -96,18 +101,46 @@ def test_the_quotes_on_the_wire():
 
 def test_each_use_of_a_nonce_is_counted():
     a = Authenticator("u", "p")
-    a.challenged(401, reply(401, b'Digest realm="r", nonce="n", qop="auth"'), False)
-    assert [fields(a.line(b"BYE", b"sip:x"))[b"nc"] for _ in range(3)] == [b"00000001", b"00000002", b"00000003"]
-    a.challenged(401, reply(401, b'Digest realm="r", nonce="m", qop="auth", stale=true'), True)
-    got = fields(a.line(b"BYE", b"sip:x"))
+    a.answer(reply(401, b'Digest realm="r", nonce="n", qop="auth"'), sent())
+    lines = [a.line(b"BYE", b"sip:x") for _ in range(3)]
+    assert [fields(line)[b"nc"] for line in lines] == [b"00000002", b"00000003", b"00000004"]
+    # another request that the server challenges with the same nonce: counted on, not begun anew
+    assert fields(a.answer(reply(401, b'Digest realm="r", nonce="n", qop="auth"'), sent(b"INVITE")))[b"nc"] == b"00000005"
+    got = fields(a.answer(reply(401, b'Digest realm="r", nonce="m", qop="auth", stale=true'), sent(lines=lines[2])))
     assert got[b"nc"] == b"00000001" and got[b"nonce"] == b"m"
+
+
+def test_the_next_nonce_is_used_when_the_server_names_one():
+    a = Authenticator("u", "p")
+    a.answer(reply(401, b'Digest realm="r", nonce="n", qop="auth"'), sent())
+    a.next_nonce(b'qop=auth, rspauth="00", nextnonce="m, 2"')
+    got = fields(a.line(b"REGISTER", b"sip:x"))
+    assert got[b"nonce"] == b"m, 2" and got[b"nc"] == b"00000001" and got[b"realm"] == b"r"
+    for junk in (b"", b"nextnonce", b'nextnonce=""', b"qop=auth"):
+        a.next_nonce(junk)
+    assert fields(a.line(b"REGISTER", b"sip:x"))[b"nonce"] == b"m, 2"
+
+
+def test_the_body_is_covered_where_only_auth_int_is_taken():
+    a = Authenticator("u", "p")
+    got = fields(a.answer(reply(401, b'Digest realm="r", nonce="n", qop="auth-int"'), sent(b"MESSAGE", b"sip:x", body=b"hello")))
+    assert got[b"qop"] == b"auth-int"
+    wanted = digest_response(b"MD5", b"u", b"r", b"p", b"MESSAGE", b"sip:x", b"n", b"00000001", got[b"cnonce"], b"auth-int", b"hello")
+    assert got[b"response"] == wanted
+
+
+def test_an_account_without_a_password():
+    got = answered(b'Digest realm="tel.t-online.de", nonce="n", qop="auth"', user="anonymous@t-online.de", password="")
+    wanted = digest_response(
+        b"MD5", b"anonymous@t-online.de", b"tel.t-online.de", b"", b"REGISTER", b"sip:r.com", b"n", b"00000001", got[b"cnonce"], b"auth"
+    )
+    assert got[b"response"] == wanted
 
 
 def test_the_best_of_several_challenges():
     # RFC 8760 2.3
     a = Authenticator("u", "p")
-    assert a.challenged(
-        401,
+    line = a.answer(
         reply(
             401,
             b'Digest realm="r", nonce="sha512", algorithm=SHA-512-256',
@@ -116,9 +149,9 @@ def test_the_best_of_several_challenges():
             b"Basic realm=x",
             b"nonsense",
         ),
-        False,
+        sent(),
     )
-    assert fields(a.line(b"BYE", b"sip:x"))[b"nonce"] == b"sha"
+    assert fields(line)[b"nonce"] == b"sha" and b"\r\n" not in line
 
 
 def test_what_cannot_be_answered_is_not():
@@ -127,24 +160,68 @@ def test_what_cannot_be_answered_is_not():
         b'Digest nonce="n"', b'Basic realm="r"', b"", b"Digest",
     ):  # fmt: skip
         a = Authenticator("u", "p")
-        assert not a.challenged(401, reply(401, challenge), False) and a.line(b"BYE", b"sip:x") is None, challenge
-
-
-def test_a_second_refusal_is_final_unless_stale():
+        assert a.answer(reply(401, challenge), sent()) is None and a.line(b"BYE", b"sip:x") is None, challenge
     a = Authenticator("u", "p")
-    assert a.challenged(401, reply(401, b'Digest realm="r", nonce="n"'), False)
-    a.line(b"REGISTER", b"sip:x")
-    assert not a.challenged(401, reply(401, b'Digest realm="r", nonce="n"'), True)
-    assert not a.challenged(401, reply(401, b'Digest realm="r", nonce="new"'), True)
-    assert a.challenged(401, reply(401, b'Digest realm="r", nonce="new", stale=TRUE'), True)
-    # a later request went without: that is no refusal of the password
-    assert a.challenged(401, reply(401, b'Digest realm="r", nonce="later"'), False)
+    assert a.answer(reply(401), sent()) is None, "a 401 without a challenge"
 
 
-def test_a_server_and_a_proxy_may_both_ask():
+def test_a_second_refusal_is_final_and_the_next_attempt_begins_anew():
     a = Authenticator("u", "p")
-    assert a.challenged(407, reply(407, b'Digest realm="proxy", nonce="1"'), False)
-    a.line(b"INVITE", b"sip:x")
-    assert a.challenged(401, reply(401, b'Digest realm="server", nonce="2"'), True)
-    lines = sorted(a.line(b"INVITE", b"sip:x").split(b"\r\n"))
-    assert lines[0].startswith(b"Authorization: ") and lines[1].startswith(b"Proxy-Authorization: ")
+    first = a.answer(reply(401, b'Digest realm="r", nonce="n"'), sent())
+    assert a.answer(reply(401, b'Digest realm="r", nonce="new"'), sent(lines=first)) is None
+    assert a.line(b"REGISTER", b"sip:r.com") is None
+    assert a.answer(reply(401, b'Digest realm="r", nonce="later"'), sent())
+
+
+def test_a_stale_nonce_is_no_refusal_but_not_for_ever():
+    a = Authenticator("u", "p")
+    line = a.answer(reply(401, b'Digest realm="r", nonce="0"'), sent())
+    count = 0
+    while line:
+        count += 1
+        line = a.answer(reply(401, b'Digest realm="r", nonce="%d", stale=TRUE' % count), sent(lines=line))
+    assert count == 3
+
+
+def test_a_server_that_does_not_say_stale():
+    # A nonce that was accepted once and is not any more: many registrars send a new one, and nothing else.
+    a = Authenticator("u", "p")
+    a.answer(reply(401, b'Digest realm="r", nonce="n"'), sent())
+    refresh = a.line(b"REGISTER", b"sip:r.com")
+    again = a.answer(reply(401, b'Digest realm="r", nonce="m"'), sent(lines=refresh))
+    assert fields(again)[b"nonce"] == b"m"
+    assert a.answer(reply(401, b'Digest realm="r", nonce="o"'), sent(lines=again)) is None
+
+
+def test_a_request_that_was_under_way_with_an_older_nonce_is_sent_again():
+    a = Authenticator("u", "p")
+    old = a.answer(reply(401, b'Digest realm="r", nonce="n"'), sent())
+    a.answer(reply(401, b'Digest realm="r", nonce="m"'), sent(b"INVITE"))
+    assert fields(a.answer(reply(401, b'Digest realm="r", nonce="o"'), sent(lines=old)))[b"nonce"] == b"o"
+
+
+def test_a_server_and_its_proxies_may_all_ask():
+    a = Authenticator("u", "p")
+    line = a.answer(reply(407, b'Digest realm="proxy", nonce="1"'), sent(b"INVITE", b"sip:x"))
+    line = a.answer(reply(407, b'Digest realm="second", nonce="2"'), sent(b"INVITE", b"sip:x", line))
+    assert line.count(b"Proxy-Authorization: ") == 2
+    line = a.answer(reply(401, b'Digest realm="server", nonce="3"'), sent(b"INVITE", b"sip:x", line))
+    lines = sorted(line.split(b"\r\n"))
+    assert len(lines) == 3 and lines[0].startswith(b"Authorization: ") and lines[1].startswith(b"Proxy-Authorization: ")
+    assert b'realm="server"' in lines[0] and b"nc=" not in line
+    # a request of another kind is not told what the proxies asked
+    only = a.answer(reply(401, b'Digest realm="server", nonce="4"'), sent(b"REGISTER", b"sip:x"))
+    assert only.count(b"Authorization: ") == 1
+
+
+def test_no_number_of_realms_goes_on_for_ever():
+    a = Authenticator("u", "p")
+    line = a.answer(reply(407, b'Digest realm="0", nonce="1"'), sent(b"INVITE", b"sip:x"))
+    count = 0
+    while line:
+        count += 1
+        line = a.answer(reply(407, b'Digest realm="%d", nonce="1"' % count), sent(b"INVITE", b"sip:x", line))
+    assert count == 4
+    for realm in range(20):
+        assert a.answer(reply(401, b'Digest realm="%d", nonce="1"' % realm), sent())
+    assert len(a._answers) <= 4
