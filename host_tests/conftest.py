@@ -45,7 +45,7 @@ def is_there(name):
         except build.BuildError:
             return False
     if name in peers.PEERS:
-        return shutil.which(name) is not None
+        return peers.is_there(name)
     return shutil.which(name) is not None or importlib.util.find_spec(name) is not None
 
 

@@ -1,6 +1,8 @@
 """The rig itself, peer against peer, before any door is judged by it."""
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ import pytest
 
 from host_tests.rig import addresses, speech
 from host_tests.rig.baresip import Baresip
+from host_tests.rig.certificates import Authority
 from host_tests.rig.kamailio import Kamailio
 from host_tests.rig.process import Process, RigError
 from host_tests.rig.sipp import Sipp
@@ -30,6 +33,60 @@ def test_two_phones_through_kamailio_sound_like_one_g711_pass(tmp_path):
             ben.wait("CALL_CLOSED")
             for name, phone in (("visitor", ben), ("phone", anna)):
                 assert speech.score(name, speech.load(phone.heard())) > speech.reference_score(name) - 0.1
+
+
+@pytest.mark.needs("baresip", "kamailio-tls", "espeak-ng")
+def test_two_proxies_in_a_row_over_tls_and_tcp(tmp_path):
+    """One phone is behind both proxies, over TLS, the other over TCP at the second: calls and requests inside them, both ways."""
+    authority = Authority(tmp_path / "authority")
+    with Kamailio(tmp_path / "kamailio", {"anna": "a", "ben": "b"}, calls_need_password=True, inside_needs_password="anna",
+                  certificate=authority.server) as kamailio, \
+            Kamailio(tmp_path / "edge", {}, certificate=authority.server, behind=kamailio) as edge:
+        context = ssl.create_default_context(cafile=authority.pem)
+        for server in (kamailio, edge):
+            with context.wrap_socket(socket.create_connection((server.address, server.tls_port)),
+                                     server_hostname=server.address):
+                assert [one["type"] for one in server.connections()] == ["TLS"]
+        with Baresip(tmp_path / "anna", speech.wav("phone", 8000), "anna", edge.address + ":5061", "a", transport="tls") as anna, \
+             Baresip(tmp_path / "ben", speech.wav("phone", 8000), "ben", kamailio.server, "b", transport="tcp") as ben:
+            for caller, called, server in ((anna, ben, edge), (ben, anna, kamailio)):
+                caller.dial("sip:%s@%s" % (called.user, server.address))
+                caller.wait("CALL_ESTABLISHED")
+                called.wait("CALL_ESTABLISHED")
+                anna.hangup()
+                ben.wait("CALL_CLOSED")
+                anna.forget()
+
+
+def test_certificates_are_what_they_say(tmp_path):
+    def shown(pem, key, name, authority):
+        """What a client that trusts `authority` says of a server with this certificate, as `name`."""
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(pem, key)
+        into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        here = ssl.create_default_context(cafile=authority).wrap_bio(into, out, server_hostname=name)
+        there = server.wrap_bio(out, into, server_side=True)
+        for _ in range(3):
+            for side in (here, there):
+                try:
+                    side.do_handshake()
+                except ssl.SSLWantReadError:
+                    pass
+                except ssl.SSLCertVerificationError as error:
+                    return error.verify_message
+        return "good"
+
+    for kind in ("ec", "rsa"):
+        ours, others = Authority(tmp_path / kind, kind), Authority(tmp_path / ("other-" + kind), kind)
+        good = ours.server("127.0.0.1", "pbx.test")
+        assert shown(*good, "pbx.test", ours.pem) == shown(*good, "127.0.0.1", ours.pem) == "good"
+        assert "Hostname mismatch" in shown(*good, "other.test", ours.pem)
+        assert shown(*good, "pbx.test", others.pem) != "good"
+        assert "expired" in shown(*ours.server("pbx.test", from_days=-9, to_days=-1), "pbx.test", ours.pem)
+        assert "not yet valid" in shown(*ours.server("pbx.test", from_days=1, to_days=9), "pbx.test", ours.pem)
+        alone = ours.server("pbx.test", self_signed=True)
+        assert shown(*alone, "pbx.test", alone[0]) == "good"
+        assert shown(*alone, "pbx.test", ours.pem) != "good"
 
 
 @pytest.mark.needs("espeak-ng", "pesq")

@@ -6,6 +6,7 @@ missing; elsewhere it only says what that would be, and the tests skip.
 """
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -15,13 +16,19 @@ import sysconfig
 PEERS = {
     "baresip": ("baresip", "a softphone: calls both ways"),
     "sipp": ("sip-tester", "SIP by the book, and beside it"),
+    "linphonec": ("linphone-cli", "another softphone: calls both ways"),
     "kamailio": ("kamailio", "a registrar and proxy"),
+    "kamailio-tls": ("kamailio-tls-modules", "the same over TLS"),
     "dnsmasq": ("dnsmasq-base", "a name server"),
     "espeak-ng": ("espeak-ng", "speaks what is sent through a call"),
     "valgrind": ("valgrind", "counts instructions for the bench"),
     "cc": ("gcc", "compiles the speech score"),
 }
-# What has no program of its own to look for: a file, and its package.
+# Of these, what is no program: a file to look for.
+FILES = {
+    "kamailio-tls": "/usr/lib/%s-linux-gnu/kamailio/modules/tls.so" % platform.machine(),
+}
+# What else has no program of its own to look for: a file, and its package.
 PARTS = {
     "/usr/include/stdio.h": "libc6-dev",
 }
@@ -32,9 +39,14 @@ if sys.base_prefix == "/usr":
 
 
 def missing():
-    """Programs of PEERS that are not on the PATH (nor where Debian puts servers)."""
+    """Those of PEERS that are not there: not on the PATH, nor where Debian puts servers."""
+    return [name for name in PEERS if not is_there(name)]
+
+
+def is_there(name):
+    """Whether a program is installed, or what FILES says by its name."""
     path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin"
-    return [name for name in PEERS if not shutil.which(name, path=path)]
+    return os.path.exists(FILES[name]) if name in FILES else shutil.which(name, path=path) is not None
 
 
 def advice(names):

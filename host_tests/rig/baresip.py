@@ -6,7 +6,8 @@
         phone.hangup()
         phone.heard()           -> path of the recording
 
-What bites: it hangs up when its WAV ends (give it a long one); its RTP comes from 127.0.0.1 whatever address its SDP names.
+What bites: it hangs up when its WAV ends (give it a long one); its RTP and its TCP come from 127.0.0.1 whatever address its
+SDP and Contact name; it does not look at a server's certificate.
 """
 import glob
 import json
@@ -20,6 +21,7 @@ from .process import Process, RigError
 _CONTROL_PORT = 4444
 _CONFIG = """poll_method epoll
 sip_listen {address}:{port}
+{certificate}
 call_local_timeout 120
 call_max_calls {max_calls}
 audio_buffer 20-160
@@ -60,10 +62,12 @@ ringback_disabled yes
 
 class Baresip:
     """A phone `user` at an address of its own, `source` the 8 kHz WAV it speaks. With `registrar` ("host[:port]") it registers
-    there with `password` and calls through it. `answers` "auto" takes calls by itself, "manual" waits for accept()."""
+    there with `password` and calls through it. `answers` "auto" takes calls by itself, "manual" waits for accept().
+    `transport` "udp", "tcp" or "tls" is how it registers, or is called directly (TLS: at its port plus one, and `certificate`
+    is the path of a PEM file with its certificate and key)."""
 
     def __init__(self, folder, source, user="phone", registrar=None, password="", answers="auto", port=5060,
-                 codecs="PCMU/8000/1,PCMA/8000/1", max_calls=4):
+                 codecs="PCMU/8000/1,PCMA/8000/1", max_calls=4, transport="udp", certificate=None):
         self.folder = str(folder)
         self.address = addresses.take()
         self.port = port
@@ -74,12 +78,15 @@ class Baresip:
         self.events = []            # every event not yet consumed by wait(), oldest first
         os.makedirs(self.folder + "/heard", exist_ok=True)
         where = registrar or "%s:%d" % (self.address, port)
-        account = '"%s" <sip:%s@%s>;auth_pass=%s;regint=%d;answermode=%s;audio_codecs=%s;ptime=20' % (
-            user, user, where, password, 60 if registrar else 0, answers, codecs)
+        self.transport = transport
+        over = "" if transport == "udp" else ";transport=" + transport
+        account = '"%s" <sip:%s@%s%s>;auth_pass=%s;regint=%d;answermode=%s;audio_codecs=%s;ptime=20' % (
+            user, user, where, over, password, 60 if registrar else 0, answers, codecs)
         if registrar:
-            account += ';outbound="sip:%s"' % registrar
+            account += ';outbound="sip:%s%s"' % (registrar, over)
         self._write("config", _CONFIG.format(address=self.address, port=port, user=user, source=source, folder=self.folder,
-                                             rtp=addresses.rtp_ports(self.address), control=_CONTROL_PORT, max_calls=max_calls))
+                                             rtp=addresses.rtp_ports(self.address), control=_CONTROL_PORT, max_calls=max_calls,
+                                             certificate="sip_certificate " + certificate if certificate else ""))
         self._write("accounts", account + "\n")
         self._write("contacts", "")
         self.process = Process(["baresip", "-4", "-s", "-f", self.folder], self.folder, dict(os.environ, HOME=self.folder))
@@ -105,7 +112,9 @@ class Baresip:
     @property
     def uri(self):
         """Where it is called directly."""
-        return "sip:%s@%s" % (self.user, self.address) + ("" if self.port == 5060 else ":%d" % self.port)
+        port = self.port + 1 if self.transport == "tls" else self.port
+        over = "" if self.transport == "udp" else ";transport=" + self.transport
+        return "sip:%s@%s%s%s" % (self.user, self.address, "" if port == 5060 else ":%d" % port, over)
 
     def _read(self, end):
         """One netstring of JSON from the control socket -> dict, or None when `end` (monotonic seconds) has come."""
@@ -175,6 +184,17 @@ class Baresip:
 
     def hangup(self):
         return self.command("hangup")
+
+    def hold(self):
+        """A re-INVITE with sendonly (it plays on); resume() takes it back."""
+        return self.command("hold")
+
+    def resume(self):
+        return self.command("resume")
+
+    def transfer(self, target):
+        """REFER (RFC 3515): the other side shall call `target`."""
+        return self.command("transfer", target)
 
     def send_digits(self, digits):
         """RFC 4733, one key after the other."""

@@ -1,7 +1,12 @@
-"""Kamailio as a registrar and a record-routing, forking proxy with digest authentication and no database.
+"""Kamailio as a registrar and a record-routing, forking proxy with digest authentication and no database, over UDP, TCP and,
+given a certificate, TLS.
 
     with Kamailio(folder, {"door": "secret", "phone": "secret"}) as kamailio:
         kamailio.contacts("door")       -> ["sip:door@127.0.100.7:5060", ...]
+
+    Kamailio(folder, users, certificate=authority.server)           with TLS; authority: see certificates.py
+    Kamailio(folder, {}, behind=kamailio)                           a second proxy, before the first: it passes everything on,
+                                                                    REGISTER with Path, and stays in the way (Record-Route)
 """
 import json
 import os
@@ -18,13 +23,16 @@ log_stderror=yes
 log_prefix="[$ci] "
 fork=yes
 children=2
-disable_tcp=yes
+tcp_children=2
+tcp_accept_no_cl=no
 auto_aliases=no
 dns=no
 rev_dns=no
 use_dns_cache=no
 server_signature=no
 listen=udp:{address}:{port}
+listen=tcp:{address}:{port}
+{listen_tls}
 loadmodule "jsonrpcs.so"
 loadmodule "kex.so"
 loadmodule "corex.so"
@@ -42,6 +50,9 @@ loadmodule "xlog.so"
 loadmodule "sanity.so"
 loadmodule "htable.so"
 loadmodule "auth.so"
+loadmodule "nathelper.so"
+loadmodule "path.so"
+loadmodule "tcpops.so"
 modparam("jsonrpcs", "transport", 4)
 modparam("jsonrpcs", "fifo_name", "")
 modparam("jsonrpcs", "dgram_socket", "{folder}/rpc")
@@ -54,6 +65,10 @@ modparam("registrar", "max_expires", {max_expires_s})
 modparam("registrar", "min_expires", {min_expires_s})
 modparam("registrar", "min_expires_mode", 1)
 modparam("registrar", "append_branches", 1)
+modparam("registrar", "use_path", 1)
+modparam("registrar", "path_mode", 0)
+modparam("path", "use_received", 1)
+modparam("nathelper|registrar", "received_avp", "$avp(received)")
 modparam("usrloc", "db_mode", 0)
 modparam("usrloc", "timer_interval", 2)
 modparam("htable", "htable", "password=>size=6;")
@@ -66,26 +81,34 @@ event_route[htable:mod-init] {{
 {passwords}
 }}
 request_route {{
-	xlog("L_INFO", "$rm $ru from $si:$sp, $fu to $tu\\n");
+	xlog("L_INFO", "$rm $ru over $proto from $si:$sp, $fu to $tu, Route $hdr(Route)\\n");
 	if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
 	if (!sanity_check("1511", "7")) {{ xlog("L_WARN", "INSANE $rm from $si:$sp\\n"); exit; }}
 	if (is_method("CANCEL")) {{ if (t_check_trans()) route(RELAY); exit; }}
 	if (!is_method("ACK")) {{ if (t_precheck_trans()) {{ t_check_trans(); exit; }} t_check_trans(); }}
 	if (has_totag()) {{
-		if (loose_route()) route(RELAY);
+		if (loose_route()) {{
+			{who_speaks}
+			if ($du == $null) handle_ruri_alias();
+			route(RELAY);
+		}}
 		if (is_method("ACK")) {{ if (t_check_trans()) route(RELAY); exit; }}
 		sl_send_reply("404", "Not here");
 		exit;
 	}}
+	{pass_on}
 	remove_hf("Route");
 	if (is_method("OPTIONS") && $rU == $null) {{ sl_send_reply("200", "OK"); exit; }}
 	if (is_method("REGISTER")) {{
 		route(WHO_REGISTERS);
+		# Whom a connection serves is called on it: nobody can connect to a TLS client.
+		if ($proto != "udp") fix_nated_register();
 		if (!save("location")) sl_reply_error();
 		exit;
 	}}
 	{who_calls}
-	if (is_method("INVITE")) record_route();
+	if (is_method("INVITE|SUBSCRIBE|REFER")) record_route();
+	if (is_method("INVITE") && $proto != "udp") add_contact_alias();
 	if ($rU == $null) {{ sl_send_reply("484", "Address Incomplete"); exit; }}
 	if (!lookup("location")) {{ send_reply("404", "Not Found"); exit; }}
 	route(RELAY);
@@ -113,29 +136,64 @@ route[RELAY] {{
 	if (!t_relay()) sl_reply_error();
 	exit;
 }}
-onreply_route {{ xlog("L_INFO", "$rs $rr to $rm from $si:$sp\\n"); }}
+# Before the proxy above (`behind`): what comes from there goes where its Route or Request-URI says, all else goes there.
+route[PASS_ON] {{
+	if (is_method("OPTIONS") && $rU == $null) {{ sl_send_reply("200", "OK"); exit; }}
+	loose_route();
+	if (is_method("REGISTER")) add_path_received();
+	else record_route();
+	if (is_method("INVITE") && $proto != "udp") add_contact_alias();
+	if (src_ip != {behind_address}) $du = "sip:{behind_address}:{behind_port}";
+	route(RELAY);
+}}
+onreply_route {{
+	xlog("L_INFO", "$rs $rr to $rm over $proto from $si:$sp\\n");
+	if (is_method("INVITE") && $proto != "udp") add_contact_alias();
+	if (is_method("REGISTER") && $rs == "200") {{ {service_route} }}
+}}
 """
 
 
 class Kamailio:
     """`users` is {name: password}. `qop` "auth" or "" (RFC 2069 style); `calls_need_password`: INVITEs are challenged with 407.
-    A nonce is good for `nonce_expire_s`; bindings live `min_expires_s` (less is refused with 423) to `max_expires_s`."""
+    A nonce is good for `nonce_expire_s`; bindings live `min_expires_s` (less is refused with 423) to `max_expires_s`.
+    `inside_needs_password` is a user whose requests inside a call (BYE, re-INVITE, ...) are challenged too. `certificate` is a
+    function of the address that gives the paths of a certificate and its key, PEM, for TLS on `tls_port`. `behind` another
+    Kamailio: this one registers nobody and passes on; with `service_route` what registers hears of it as its Service-Route
+    (RFC 3608), <sip:out@...;lr>."""
 
     def __init__(self, folder, users, algorithm="MD5", qop="auth", nonce_expire_s=300, min_expires_s=0, max_expires_s=3600,
-                 calls_need_password=False, port=5060):
+                 calls_need_password=False, port=5060, inside_needs_password="", certificate=None, tls_port=5061, behind=None,
+                 service_route=False):
         self.folder = str(folder)
         os.makedirs(self.folder, exist_ok=True)
         self.address = addresses.take()
         self.port = port
+        self.tls_port = tls_port
         flag = 1 if qop else 0
         config = _CONFIG.format(
             address=self.address, port=port, folder=self.folder, algorithm=algorithm, nonce_expire_s=nonce_expire_s,
             min_expires_s=min_expires_s, max_expires_s=max_expires_s, flags=flag, stale_flags=flag | 16,
             qop='modparam("auth", "qop", "%s")\nmodparam("auth", "nonce_count", 1)' % qop if qop else "",
             who_calls="route(WHO_CALLS);" if calls_need_password else "",
+            who_speaks='if ($fU == "%s") route(WHO_CALLS);' % inside_needs_password if inside_needs_password else "",
+            listen_tls=self._tls(certificate) if certificate else "",
+            pass_on="route(PASS_ON);" if behind else "", behind_address=behind.address if behind else self.address,
+            behind_port=behind.port if behind else port,
+            service_route='append_hf("Service-Route: <sip:out@%s:%d;lr>\\r\\n");' % (self.address, port)
+            if service_route else "return;",
             passwords="\n".join('\t$sht(password=>%s) = "%s";' % item for item in users.items()) or "\treturn;")
         with open(self.folder + "/kamailio.cfg", "w") as f:
             f.write(config)
+        self._start()
+
+    def _tls(self, certificate):
+        pem, key = certificate(self.address)
+        return ("enable_tls=yes\nlisten=tls:%s:%d\nloadmodule \"tls.so\"\n" % (self.address, self.tls_port) +
+                'modparam("tls", "certificate", "%s")\nmodparam("tls", "private_key", "%s")\n' % (pem, key) +
+                'modparam("tls", "tls_method", "TLSv1.2+")')
+
+    def _start(self):
         path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin"        # Debian puts servers there
         self.process = Process([
             shutil.which("kamailio", path=path) or "kamailio", "-DD", "-E", "-f", self.folder + "/kamailio.cfg",
@@ -209,6 +267,17 @@ class Kamailio:
     def stale_nonces(self):
         """How often an answer came with a nonce that had expired."""
         return self.process.said().count("CHALLENGE -4")
+
+    def connections(self):
+        """Each open connection over TCP or TLS: dicts with id, type, dst, dst_port, ..."""
+        return [one for one in self.rpc("core.tcp_list") or [] if one.get("state") != "BAD"]
+
+    def off(self):
+        """Ended, its address kept; on() starts it again, with nobody registered."""
+        self.process.stop()
+
+    def on(self):
+        self._start()
 
     def stop(self):
         self.process.stop()
