@@ -118,27 +118,46 @@ class Agent:
         """A branch parameter's value, with the magic cookie (8.1.1.7)."""
         return b"z9hG4bK" + token()
 
-    def via(self, branch):
-        """Our Via value, asking for rport (RFC 3581)."""
-        return b"SIP/2.0/UDP %s:%d;rport;branch=%s" % (self.host.encode(), self.port, branch)
+    def via(self, branch, peer=None):
+        """Our Via value for a request to `peer`, asking for rport (RFC 3581) and, on a stream, that requests to us come on
+        it too (RFC 5923)."""
+        kind = b"UDP %s;rport"
+        if peer and len(peer) > 2:
+            kind = peer[2] + b" %s;rport;alias"
+        return b"SIP/2.0/%s;branch=%s" % (kind % self._place(), branch)
 
-    def contact_uri(self, user):
-        """Our Contact's URI, as bytes."""
-        return b"sip:%s@%s:%d" % (user.encode(), self.host.encode(), self.port)
+    def _place(self):
+        """Our address and port, as URIs and Vias have them."""
+        return (b"[%s]:%d" if ":" in self.host else b"%s:%d") % (self.host.encode(), self.port)
 
-    def contact_line(self):
+    def contact_uri(self, user, peer=None):
+        """Our Contact's URI, as bytes, for who hears of us by `peer`."""
+        uri = b"sip:%s@%s" % (user.encode(), self._place())
+        return b"%s;transport=%s" % (uri, peer[2].lower()) if peer and len(peer) > 2 else uri
+
+    def contact_line(self, peer=None):
         """Our Contact header field."""
-        return b"Contact: <%s>" % self.contact_uri(self.user)
+        return b"Contact: <%s>" % self.contact_uri(self.user, peer)
 
     def send(self, data, peer):
-        """Sends to (host, port); False when the transport refused."""
+        """Sends to a peer; False when the transport refused."""
         return self.transport.send(data, peer)
 
+    def flow_lost(self, peer, why=""):
+        """From the transport: the stream to `peer` could not be opened, or broke; `why` in words, as far as known."""
+        self.transactions.lost(peer, why)
+
     def address_of(self, raw):
-        """(host, port) of a SIP URI whose host is an address; ValueError for anything else."""
+        """The peer that a SIP URI whose host is an address stands for; ValueError for anything else. (host, port), for a
+        stream with b"TCP" or b"TLS" behind it."""
         uri = parse_uri(raw)
-        peer = (uri.host.decode(), uri.port or _PORT)
+        kind = b"TLS" if uri.scheme == b"sips" else uri.params and (uri.param(b"transport") or b"").upper()
+        peer = (uri.host.decode(), uri.port or (_PORT + 1 if kind == b"TLS" else _PORT))
         self.pack(*peer)
+        if kind == b"TCP" or kind == b"TLS":
+            return peer + (kind,)
+        if kind and kind != b"UDP":
+            raise ValueError("'%s' is a transport that sipdoor does not have" % kind.decode())
         return peer
 
     def resolve(self, raw):
@@ -151,7 +170,7 @@ class Agent:
         return self.registration.peer
 
     def locate(self, raw, then):
-        """Calls `then(peers, problem)` with the (host, port) list a SIP URI stands for, best first: at once for an
+        """Calls `then(peers, problem)` with the list of peers that a SIP URI stands for, best first: at once for an
         address or a name of the registrar's, when DNS has answered for another name. `problem` is "" or words."""
         try:
             peers = [self.address_of(raw)]
@@ -206,7 +225,7 @@ class Agent:
 
     def options(self, request, tag, source):
         """The 200 for OPTIONS (11.2), inside a call or outside."""
-        lines = (self.contact_line(), self.ABOUT, _OPTIONS)
+        lines = (self.contact_line(source), self.ABOUT, _OPTIONS)
         return response(request, 200, to_tag=tag, lines=lines, source=source)
 
     def refusal(self, request, tag, source):
@@ -217,7 +236,7 @@ class Agent:
     # --- The receiving side.
 
     def receive(self, data, source):
-        """One datagram. Whatever it holds, this returns: what no file beside this one foresaw is counted and printed."""
+        """One message. Whatever it holds, this returns: what no file beside this one foresaw is counted and printed."""
         try:
             self._receive(data, source)
         except Exception as error:
@@ -280,8 +299,11 @@ class Agent:
         return hexlify(digest[:4])
 
     def _reply_to(self, request, source):
-        """Where a response goes: to where the request came from, at rport's or the Via's port (18.2.2, RFC 3581 4)."""
+        """Where a response goes: to where the request came from, at rport's or the Via's port (18.2.2, RFC 3581 4); on a
+        stream, with the port to connect to when it is gone."""
         via = request.via
+        if len(source) > 2:
+            return source + (via.port or _PORT,)
         return source if via.rport is not None else (source[0], via.port or _PORT)
 
     def _on_request(self, request, source):

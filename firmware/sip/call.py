@@ -23,7 +23,7 @@ class Call:
     def __init__(self, agent, dialog, peer, on_event=None):
         self.agent = agent
         self.dialog = dialog
-        self.peer = peer  # (host, port) of the next hop
+        self.peer = peer  # of the next hop: (host, port), with the transport behind it unless UDP
         self._others = []  # more servers of the same name, to fall over to
         self.on_event = on_event
         self.incoming = False
@@ -78,7 +78,7 @@ class Call:
     def ring(self):
         """180: their phone plays ring-back."""
         if self.state == "incoming" and self._invite.state == PROCEEDING:
-            self._respond(180, (self.agent.contact_line(),))
+            self._respond(180, (self.agent.contact_line(self.peer),))
 
     def answer(self, host, port):
         """200 with our answer (or our offer, when theirs is still to come). `host`, `port`: our RTP socket."""
@@ -140,12 +140,12 @@ class Call:
         agent = self.agent
         host, port = self._media_address
         branch = agent.new_branch()
-        lines = [agent.contact_line(), agent.ABOUT]
+        lines = [agent.contact_line(self.peer), agent.ABOUT]
         if credentials:
             lines.append(credentials)
         self._version += 1
         self._offered = body = self.agent.sdp().offer(host, port, self._session, self._version)
-        data = self.dialog.request(b"INVITE", agent.via(branch), lines, body, b"application/sdp")
+        data = self.dialog.request(b"INVITE", agent.via(branch, self.peer), lines, body, b"application/sdp")
         self._sequence = self.dialog.sequence
         self._invite = agent.transactions.client(b"INVITE", branch, data, self.peer, self)
         if self._invite is None:
@@ -216,8 +216,9 @@ class Call:
 
     def _acknowledge(self):
         agent = self.agent
-        self._ack = self.dialog.request(b"ACK", agent.via(agent.new_branch()), sequence=self._sequence)
-        agent.send(self._ack, self._hop())
+        peer = self._hop()
+        self._ack = self.dialog.request(b"ACK", agent.via(agent.new_branch(), peer), sequence=self._sequence)
+        agent.send(self._ack, peer)
 
     def _drop_fork(self, message):
         """A second phone answered the same INVITE (13.2.2.4): acknowledged, then sent away."""
@@ -229,9 +230,9 @@ class Call:
             peer = agent.resolve(other.next_hop())
         except ValueError:
             peer = self.peer
-        agent.send(other.request(b"ACK", agent.via(agent.new_branch()), sequence=self._sequence), peer)
+        agent.send(other.request(b"ACK", agent.via(agent.new_branch(), peer), sequence=self._sequence), peer)
         branch = agent.new_branch()
-        agent.transactions.client(b"BYE", branch, other.request(b"BYE", agent.via(branch)), peer, _NOBODY)
+        agent.transactions.client(b"BYE", branch, other.request(b"BYE", agent.via(branch, peer)), peer, _NOBODY)
 
     def _on_failure(self, status, message):
         if status in (401, 407) and not self._cancelled:
@@ -397,7 +398,7 @@ class Call:
     def _accept(self, body):
         """Sends our 2xx and repeats it until the ACK comes: at T1, doubling to T2, for 64*T1 (13.3.1.4)."""
         agent = self.agent
-        self._accepted = self._respond(200, (agent.contact_line(), agent.ABOUT), body)
+        self._accepted = self._respond(200, (agent.contact_line(self.peer), agent.ABOUT), body)
         self._repeat_ms = T1
         self._repeat = agent.timers.after(T1, self._resend_accepted)
         self._deadline = agent.timers.after(_64T1, self._no_ack)
@@ -420,8 +421,9 @@ class Call:
         agent = self.agent
         branch = agent.new_branch()
         lines = (credentials,) if credentials else ()
-        data = self.dialog.request(b"BYE", agent.via(branch), lines)
-        agent.transactions.client(b"BYE", branch, data, self._hop(), self)
+        peer = self._hop()
+        data = self.dialog.request(b"BYE", agent.via(branch, peer), lines)
+        agent.transactions.client(b"BYE", branch, data, peer, self)
 
     def _on_bye_response(self, transaction, message):
         if message is None or message.status not in (401, 407) or message.cseq_method != b"BYE":

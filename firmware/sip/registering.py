@@ -36,12 +36,12 @@ def send(it, expires_s, credentials=None):
     it.sequence += 1
     branch = agent.new_branch()
     name = b"<%s>" % it.address_of_record
-    lines = [b"Contact: <%s>\r\nExpires: %d" % (agent.contact_uri(it.user), expires_s), agent.ABOUT]
+    lines = [b"Contact: <%s>\r\nExpires: %d" % (agent.contact_uri(it.user, it.peer), expires_s), agent.ABOUT]
     credentials = credentials or it.account.line(b"REGISTER", it.server)
     if credentials:
         lines.append(credentials)
     sender = b"%s;tag=%s" % (name, it.tag)
-    data = request(b"REGISTER", it.server, agent.via(branch), sender, name, it.call_id, it.sequence, (), lines)
+    data = request(b"REGISTER", it.server, agent.via(branch, it.peer), sender, name, it.call_id, it.sequence, (), lines)
     if agent.transactions.client(b"REGISTER", branch, data, it.peer, it) is None:
         _failed(it, "the table of transactions is full")
 

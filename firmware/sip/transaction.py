@@ -19,6 +19,7 @@ T1 = const(500)
 T2 = const(4000)
 T4 = const(5000)
 _64T1 = const(32000)
+_LARGE = const(1300)  # bytes: a longer request does not go by UDP (18.1.1)
 _FINISHED = const(4)  # transactions that are remembered after their end, at the most
 
 # States: the high half of a row's key. CALLING stands for Trying in the non-INVITE machines.
@@ -142,7 +143,8 @@ class Transaction:
     data = None  # newest message we sent
     ack = None  # INVITE client: our ACK for a refusal
     request = None  # server: the request, until a final response is sent
-    source = None  # server: (host, port) the request came from
+    source = None  # server: the peer that the request came from
+    _datagram = None  # client: what goes by UDP when a request that was too long for it finds no connection
     tag = b""  # server: our To tag
     why = ""
     _interval_ms = 0
@@ -154,7 +156,7 @@ class Transaction:
         self.key = key
         self.table = table
         self.state = state
-        self.peer = peer  # (host, port) that our messages go to
+        self.peer = peer  # that our messages go to: (host, port), with b"TCP" or b"TLS" behind it when on a stream
         self.user = user
 
     @property
@@ -168,6 +170,9 @@ class Transaction:
 
     def fire(self, event, message=None):
         """One event; returns False where the table has no row for it."""
+        if event == ERROR and self._datagram and self.state == CALLING:
+            self._by_datagram()
+            return True
         table = self.table
         was = self.state
         key = was | event
@@ -215,7 +220,8 @@ class Transaction:
         if do & _WAIT:
             self.deadline = timers.after(self._limit_ms(), self._over)
         if do & _FAIL:
-            self.why = "not reachable" if event == ERROR else "no answer"
+            if not self.why:
+                self.why = "not reachable" if event == ERROR else "no answer"
             self.user.on_response(self, None)
         elif do & _TELL:
             self.user.on_response(self, message)
@@ -245,6 +251,16 @@ class Transaction:
         self._again()
         self.deadline = self.owner.timers.after(_64T1, self._over)
 
+    def _by_datagram(self):
+        """18.1.1: what was sent on a stream for its length alone goes by UDP where nobody listens on one."""
+        self._retry = self.owner.timers.cancel(self._retry)
+        self.deadline = self.owner.timers.cancel(self.deadline)
+        self.data = self._datagram
+        self.peer = self.peer[:2]
+        self._datagram = None
+        self.why = ""
+        self.begin()
+
     def respond(self, status, data):
         """Server: sends a response and keeps it for retransmissions."""
         self.data = data
@@ -253,11 +269,16 @@ class Transaction:
         self.fire(PROVISIONAL if status < 200 else SUCCESS if status < 300 else FAILURE)
 
     def _limit_ms(self):
-        if self.table is CLIENT or self.state == CONFIRMED:
+        state = self.state
+        if len(self.peer) > 2 and (state == CONFIRMED or state == COMPLETED and self.table is not INVITE_SERVER):
+            return 0  # timers D, I, J and K: on a stream nothing comes twice
+        if self.table is CLIENT or state == CONFIRMED:
             return T4
         return _64T1
 
     def _again(self):
+        if len(self.peer) > 2:
+            return  # timers A, E and G: a stream repeats what it must by itself
         if self._interval_ms == 0:
             self._interval_ms = T1
         elif self.table is CLIENT and self.state == PROCEEDING:
@@ -288,7 +309,7 @@ class Transactions:
 
     def __init__(self, timers, send, limit=16):
         self.timers = timers
-        self.send = send  # send(data, (host, port)) -> False when the transport refused
+        self.send = send  # send(data, peer) -> False when the transport refused
         self.limit = limit
         self._table = {}
 
@@ -329,14 +350,28 @@ class Transactions:
         table = INVITE_CLIENT if method == b"INVITE" else CLIENT
         transaction = Transaction(self, branch + b" " + method, table, CALLING, peer, user)
         transaction.data = data
+        if len(data) > _LARGE and len(peer) == 2:
+            transaction._datagram = data
+            # The first one is our own Via's.
+            transaction.data = data.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP", 1)
+            transaction.peer = peer + (b"TCP",)
         self._table[transaction.key] = transaction
         transaction.begin()
         return transaction
 
+    def lost(self, peer, why=""):
+        """The stream to `peer` could not be opened, or broke: what waits for an answer on it fails now (8.1.3.1).
+        `why`: in words, for those who asked."""
+        for one in list(self._table.values()):
+            if one.is_client and one.is_live and one.peer[:3] == peer[:3]:
+                one.why = why
+                if not one.fire(ERROR):
+                    one.why = ""  # an INVITE that is being answered: the answer may come another way
+
     def server(self, request, peer, source):
         """A new request's transaction, or None when the table is full.
 
-        `peer`: where responses go; `source`: where the request came from, both (host, port).
+        `peer`: where responses go; `source`: where the request came from.
         """
         if not self._room():
             return None

@@ -6,7 +6,12 @@ from sip.timers import Timers
 
 
 class World:
-    """A clock in ms, and agents that send to each other; `lose(data, source, peer)` may drop a datagram."""
+    """A clock in ms, and agents that send to each other; `lose(data, source, peer)` may drop a datagram.
+
+    Streams: nobody takes connections while `tcp` is False; then whoever is there does, and peers and sources are
+    (host, port, b"TCP" or b"TLS"), each one's own port standing for all its connections."""
+
+    tcp = False
 
     def __init__(self):
         self.now_ms = 5
@@ -35,8 +40,9 @@ class World:
             count += 1
             assert count < 500, "the agents send to each other for ever"
             source, peer, data = self.wire.pop(0)
-            if peer in self.agents and not (self.lose and self.lose(data, source, peer)):
-                self.agents[peer].receive(data, source)
+            place = peer[:2]
+            if place in self.agents and not (self.lose and self.lose(data, source, peer)):
+                self.agents[place].receive(data, source)
 
     def run(self, ms):
         """Lets `ms` pass, deadline by deadline."""
@@ -67,10 +73,10 @@ class Wire:
         self.broken = False
 
     def send(self, data, peer):
-        if self.broken:
+        if self.broken or len(peer) > 2 and not self.world.tcp:
             return False
         self.world.log.append((self.world.now_ms, self.source, peer, bytes(data)))
-        self.world.wire.append((self.source, peer, bytes(data)))
+        self.world.wire.append((self.source + peer[2:3], peer, bytes(data)))
         return True
 
     def close(self):
