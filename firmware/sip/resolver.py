@@ -1,4 +1,4 @@
-"""Finding servers by name (RFC 3263): NAPTR, SRV and A, asked without ever holding the loop. The ESP32 has no IPv6.
+"""Finding servers by name (RFC 3263): NAPTR, SRV, A and AAAA, asked without ever holding the loop.
 
 `getaddrinfo` waits for DNS with everything else standing still, and knows no SRV: so this asks the name servers itself.
 Queries and answers are read and built by plain functions; `Dns` is the edge with the socket, the clock and the cache.
@@ -15,6 +15,7 @@ from micropython import const
 # Record types; those whose names no other file needs are private, which costs the heap nothing.
 A = const(1)
 _CNAME = const(5)
+AAAA = const(28)
 SRV = const(33)
 NAPTR = const(35)
 
@@ -26,7 +27,9 @@ _ANSWERS = const(16)  # records taken from one answer
 _HOPS = const(4)  # CNAMEs followed
 _LONGEST_S = const(86400)
 _NO_ANSWER_S = const(30)  # how long "no such name" is believed: the SOA's minimum is not read
-_MESSAGE = const(1232)  # bytes: what DNS Flag Day 2020 found to pass everywhere
+_MESSAGE = const(1232)  # bytes: what DNS Flag Day 2020 found to pass everywhere; without EDNS 512 come
+_STREAMED = const(4096)  # bytes of an answer over TCP
+_PLACES = const(8)  # servers that one name may stand for
 
 
 def encode_name(name):
@@ -89,8 +92,8 @@ def _name(data, at):
 def answers(data, question):
     """The records of a response to `question` (the bytes of query()): a list of (name, type, ttl_s, value).
 
-    value: the four bytes of an address for A, a name for CNAME, (priority, weight, port, target) for SRV,
-    (order, preference, service, replacement) for NAPTR of the flag "s" or "a". Other types are passed over.
+    value: the four bytes of an address for A, the sixteen for AAAA, a name for CNAME, (priority, weight, port, target) for SRV,
+    (order, preference, service, replacement) for NAPTR of the flag "s". Other types are passed over.
     An empty list: the name has no such record, or does not exist. ValueError: it is no answer to this question;
     OSError: the server could not answer.
     """
@@ -116,7 +119,7 @@ def answers(data, question):
         if end > len(data):
             raise ValueError("cut short")
         value = None
-        if kind == A and length == 4:
+        if kind == A and length == 4 or kind == AAAA and length == 16:
             value = bytes(data[at:end])
         elif kind == _CNAME:
             value = _name(data, at)[0]
@@ -143,7 +146,7 @@ def _naptr(data, at, end):
         if at >= end:
             raise ValueError("cut short")
     flags, service, expression = texts
-    if expression or flags not in (b"s", b"a"):
+    if expression or flags != b"s":
         return None
     return order, preference, service, _name(data, at)[0]
 
@@ -174,17 +177,34 @@ def _chance(n):
     return (random[0] << 16 | random[1] << 8 | random[2]) % n
 
 
-class Dns:
-    """Asks name servers over UDP and remembers what they said for as long as they said.
+def address_text(value):
+    """The bytes of an A or AAAA record as text, IPv6 as RFC 5952 writes it."""
+    if len(value) == 4:
+        return ".".join([str(byte) for byte in value])
+    words = ["%x" % _word(value, at) for at in range(0, 16, 2)]
+    best = start = size = 0
+    for at in range(8):
+        size = size + 1 if words[at] == "0" else 0
+        if size > best:
+            best = size
+            start = at + 1 - size
+    if best < 2:
+        return ":".join(words)
+    return ":".join(words[:start]) + "::" + ":".join(words[start + best :])
 
-    `servers()` gives their addresses as text, best first: they change with the network. `cache`: the dictionary that
-    holds what was said, for a caller who keeps it longer than this object: {(name, type): (due, values)}.
+
+class Dns:
+    """Asks name servers and remembers what they said for as long as they said.
+
+    `servers()` gives their addresses as text, best first, with a port behind a colon where it is not 53: they change with
+    the network. `cache`: the dictionary that holds what was said, for a caller who keeps it longer than this object:
+    {(name, type): (due, values)}. `kinds`: the types of address that can be used, A and AAAA, in this order.
     """
 
-    def __init__(self, servers, pack, cache=None, port=_PORT):
+    def __init__(self, servers, pack, cache=None, kinds=(A,)):
         self.servers = servers
         self.pack = pack
-        self.port = port
+        self.kinds = kinds
         self.queries = 0
         self._cache = {} if cache is None else cache
 
@@ -229,24 +249,25 @@ class Dns:
         problem = None
         for attempt in range(_TRIES):
             server = servers[attempt % len(servers)]
+            host, _, port = server.partition(":") if server.count(":") == 1 else (server, "", "")
             # A new port and a new identifier each time: what has to be guessed to lie to us (RFC 5452).
             question = query(urandom(2), name, kind)
             try:
-                return await self._once(server, question)
-            except OSError as error:
+                family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                return await self._once(family, self.pack(host, int(port or _PORT)), question)
+            except (OSError, ValueError) as error:
                 problem = error
         reason = problem.args[0] if problem.args and isinstance(problem.args[0], str) else "no answer"
         raise OSError("'%s' cannot be looked up: %s from name server %s" % (name.decode(), reason, server))
 
-    async def _once(self, server, question):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    async def _once(self, family, server, question):
+        sock = socket.socket(family, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
             # Connected, so that only this server can answer.
-            sock.connect(self.pack(server, self.port))
+            sock.connect(server)
             sock.send(question)
             self.queries += 1
-            # Polled rather than awaited: a task that is cancelled inside the I/O queue leaves its socket there.
             poll = select.poll()
             poll.register(sock, select.POLLIN)
             for _ in range(_WAIT_MS // 10):
@@ -258,56 +279,123 @@ class Dns:
                 except OSError:
                     raise OSError("no answer")
                 try:
-                    return answers(data, question)
+                    found = answers(data, question)
+                    break
                 except ValueError:
                     continue  # not for us: keep listening
+            else:
+                raise OSError("no answer")
+        finally:
+            sock.close()
+        if data[2] & 2:  # truncated: there is more than a datagram holds
+            try:
+                return answers(await self._streamed(family, server, question), question)
+            except (OSError, ValueError):
+                pass  # no TCP there: what came is better than nothing
+        return found
+
+    async def _streamed(self, family, server, question):
+        """The answer over TCP (RFC 7766). OSError."""
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            try:
+                sock.connect(server)
+            except OSError:
+                pass  # under way, or poll() will tell
+            poll = select.poll()
+            poll.register(sock, select.POLLOUT)
+            data = bytearray()
+            sent = False
+            # Polled rather than awaited: a task that is cancelled inside the I/O queue leaves its socket there.
+            for _ in range(_WAIT_MS // 10):
+                await asyncio.sleep_ms(10)
+                if not poll.poll(0):
+                    continue
+                if not sent:
+                    sock.send(bytes((len(question) >> 8, len(question) & 255)) + question)
+                    self.queries += 1
+                    sent = True
+                    poll.modify(sock, select.POLLIN)
+                    continue
+                more = sock.recv(_STREAMED)
+                data.extend(more)
+                size = _word(data, 0) + 2 if len(data) > 1 else 2
+                if len(data) >= size > 2:
+                    return bytes(data[2:size])
+                if not more or size > _STREAMED:
+                    break
             raise OSError("no answer")
         finally:
             sock.close()
 
     async def address(self, name):
-        """The IPv4 addresses of a host as text, or []."""
-        return [".".join([str(byte) for byte in value]) for value in await self.ask(name, A)]
+        """The addresses of a host as text, or []."""
+        out = []
+        for kind in self.kinds:
+            out.extend([address_text(value) for value in await self.ask(name, kind)])
+        return out
 
 
 async def locate(uri, dns, transports=(b"udp",)):
     """Where to send a request for a URI (RFC 3263 4): a list of (transport, host text, port), best first.
 
     `transports`: what we can use, preferred first; ValueError in words when the name exists but nothing fits; OSError in
-    words when the name servers do not answer. `uri`: an address.Uri whose host is a name.
+    words when the name servers do not answer. `uri`: an address.Uri.
     """
     secure = uri.scheme == b"sips"
     wanted = (uri.param(b"transport") or b"").lower()
+    if secure and wanted in (b"", b"tcp"):
+        wanted = b"tls"
     if wanted:
-        if wanted not in transports:
+        if wanted not in transports or secure and wanted != b"tls":
             raise ValueError("'%s' asks for %s, which is not available" % (uri.host.decode(), wanted.decode()))
         transports = (wanted,)
-    if secure:
-        transports = (b"tls",)
+    port = uri.port or (5061 if transports[0] == b"tls" else 5060)
+    try:
+        host = uri.host.decode()
+        dns.pack(host, port)
+        return [(transports[0], host, port)]
+    except ValueError:
+        pass  # a name
     if uri.port:
-        return await _hosts(uri.host, uri.port, transports[0], dns)
+        return await _hosts(uri.host, port, transports[0], dns)
     out = []
     services = []
-    if not wanted:
-        services = await _naptr_services(uri.host, dns, transports, secure)
+    problem = None
+    if not uri.param(b"transport"):
+        try:
+            services = await _naptr_services(uri.host, dns, transports)
+        except OSError as error:
+            problem = error  # some routers know no NAPTR, and do not say so
     for transport, name in services or [(transport, _SERVICES[transport] + uri.host) for transport in transports]:
-        for record in by_weight(await dns.ask(name, SRV)):
-            if record[3]:  # a target of "." says that the service is not there
-                out.extend(await _hosts(record[3], record[2], transport, dns))
-    if not out:
-        out = await _hosts(uri.host, 5061 if secure else 5060, transports[0], dns)
-    return out
+        try:
+            records = await dns.ask(name, SRV)
+        except OSError as error:
+            if problem and "no answer" in problem.args[0] and "no answer" in error.args[0]:
+                raise problem  # nobody is there: not every question is asked
+            problem = problem or error
+            continue
+        for record in by_weight(records):
+            if record[3] and len(out) < _PLACES:  # a target of "." says that the service is not there
+                for place in await _hosts(record[3], record[2], transport, dns):
+                    if place not in out:
+                        out.append(place)
+    try:
+        return out or await _hosts(uri.host, port, transports[0], dns)
+    except OSError as error:
+        raise problem or error
 
 
 _SERVICES = {b"udp": b"_sip._udp.", b"tcp": b"_sip._tcp.", b"tls": b"_sips._tcp."}
 _NAPTRS = {b"sip+d2u": b"udp", b"sip+d2t": b"tcp", b"sips+d2t": b"tls"}
 
 
-async def _naptr_services(host, dns, transports, secure):
+async def _naptr_services(host, dns, transports):
     found = []
     for order, preference, service, name in sorted(await dns.ask(host, NAPTR)):
         transport = _NAPTRS.get(service)
-        if transport in transports and (transport == b"tls" or not secure):
+        if transport in transports:
             found.append((transport, name))
     return found
 

@@ -1,7 +1,10 @@
 """RFC 3263 by a name server made of a dictionary, and DNS messages (RFC 1035) written by hand."""
 
+from binascii import unhexlify
+
 from sip.address import parse_uri
-from sip.resolver import A, NAPTR, SRV, answers, by_weight, encode_name, locate, query
+from sip.resolver import A, AAAA, NAPTR, SRV, address_text, answers, by_weight, encode_name, locate, query
+from virtual_sip import pack
 
 CNAME = 5
 
@@ -95,7 +98,9 @@ def test_services_come_by_priority_and_by_chance_of_weight():
 
 
 class Names:
-    """A name server of a dictionary; `asked` is what was looked up."""
+    """A name server of a dictionary; `asked` is what was looked up. An OSError among the records is raised."""
+
+    pack = staticmethod(pack)
 
     def __init__(self, records):
         self.records = records
@@ -103,7 +108,10 @@ class Names:
 
     async def ask(self, name, kind):
         self.asked.append((name, kind))
-        return self.records.get((name, kind), [])
+        found = self.records.get((name, kind), self.records.get(kind, []))
+        if isinstance(found, OSError):
+            raise found
+        return found
 
     async def address(self, name):
         return await self.ask(name, A)
@@ -120,6 +128,7 @@ def found(uri, records, transports=(b"udp", b"tcp")):
     raise AssertionError("it waited")
 
 
+ALL = (b"udp", b"tcp", b"tls")
 TELECOM = {
     (b"tel.example", NAPTR): [(20, 0, b"sip+d2t", b"_sip._tcp.tel.example"), (10, 0, b"sips+d2t", b"_sips._tcp.tel.example"), (30, 0, b"sip+d2u", b"_sip._udp.tel.example")],
     (b"_sip._udp.tel.example", SRV): [(1, 0, 5070, b"a.tel.example"), (0, 0, 5060, b"b.tel.example")],
@@ -158,3 +167,59 @@ def test_a_transport_that_is_asked_for_is_taken_or_refused_in_words():
     places, asked = found(b"sip:tel.example;transport=tcp", TELECOM)
     assert places == [(b"tcp", "192.0.2.4", 5080)] and (b"tel.example", NAPTR) not in asked
     assert "tls" in raises(ValueError, found, b"sip:tel.example;transport=tls", TELECOM)
+
+
+def test_a_secure_uri_goes_by_tls_alone():
+    places, _ = found(b"sips:tel.example", {**TELECOM, (b"_sips._tcp.tel.example", SRV): [(0, 0, 5061, b"a.tel.example")]}, ALL)
+    assert places == [(b"tls", "192.0.2.1", 5061)]
+    assert found(b"sips:a.tel.example", TELECOM, ALL)[0] == [(b"tls", "192.0.2.1", 5061)]
+    assert found(b"sips:a.tel.example;transport=tcp", TELECOM, ALL)[0] == [(b"tls", "192.0.2.1", 5061)]
+    assert "tls" in raises(ValueError, found, b"sips:tel.example", TELECOM)
+    assert "udp" in raises(ValueError, found, b"sips:tel.example;transport=udp", TELECOM, ALL)
+
+
+def test_an_address_is_asked_of_nobody():
+    for uri, place in (
+        (b"sip:192.0.2.9", (b"udp", "192.0.2.9", 5060)), (b"sip:192.0.2.9:5070;transport=TCP", (b"tcp", "192.0.2.9", 5070)),
+        (b"sip:192.0.2.9;transport=tls", (b"tls", "192.0.2.9", 5061)), (b"sips:192.0.2.9", (b"tls", "192.0.2.9", 5061)),
+    ):  # fmt: skip
+        assert found(uri, {}, ALL) == ([place], [])
+
+
+def test_what_a_name_server_does_not_know_does_not_hide_what_it_does():
+    records = dict(TELECOM)
+    records[(b"tel.example", NAPTR)] = OSError("the name server answered with error 4")
+    assert found(b"sip:tel.example", records, (b"udp",))[0][0] == (b"udp", "192.0.2.2", 5060)
+    records = {SRV: OSError("no answer"), (b"a.tel.example", A): ["192.0.2.1"]}
+    assert found(b"sip:a.tel.example", records, (b"udp",))[0] == [(b"udp", "192.0.2.1", 5060)]
+    # but where nobody answers at all, not every question is asked
+    silent = {NAPTR: OSError("1: no answer"), SRV: OSError("2: no answer")}
+    assert raises(OSError, found, b"sip:x.example", silent, ALL) == "1: no answer"
+    lost = {NAPTR: OSError("1"), SRV: OSError("2"), A: OSError("3")}
+    assert raises(OSError, found, b"sip:x.example", lost, ALL) == "1"
+
+
+def test_a_name_that_stands_for_many_servers_is_cut():
+    records = {(b"_sip._udp.big.example", SRV): [(n, 0, 5060, b"%d.big.example" % n) for n in range(16)]}
+    for n in range(16):
+        records[(b"%d.big.example" % n, A)] = ["192.0.2.%d" % n]
+    places = found(b"sip:big.example", records, (b"udp",))[0]
+    assert [place[1] for place in places] == ["192.0.2.%d" % n for n in range(8)]
+    records[(b"_sip._udp.big.example", SRV)] = [(0, 0, 5060, b"1.big.example")] * 3
+    assert len(found(b"sip:big.example", records, (b"udp",))[0]) == 1, "the same place once"
+
+
+def test_ipv6_addresses():
+    question = query(b"ab", b"pbx.example", AAAA)
+    value = b"\x20\x01\x0d\xb8" + bytes(11) + b"\x01"
+    assert answers(message(question, ((ASKED, AAAA, 9, value),)), question) == [(b"pbx.example", AAAA, 9, value)]
+    assert answers(message(question, ((ASKED, AAAA, 9, value[:15]),)), question) == []
+    for words, text in (
+        ("20010db8000000000000000000000001", "2001:db8::1"), ("00000000000000000000000000000001", "::1"),
+        ("00000000000000000000000000000000", "::"), ("20010db8000000010001000100010001", "2001:db8:0:1:1:1:1:1"),
+        ("20010000000000010000000000000001", "2001:0:0:1::1"), ("fe800000000000000000000000000000", "fe80::"),
+        ("20010db800010002000300040005abcd", "2001:db8:1:2:3:4:5:abcd"), ("20010db8000000010000000100010000", "2001:db8:0:1:0:1:1:0"),
+        ("20010db8000000000001000000000001", "2001:db8::1:0:0:1"),
+    ):  # fmt: skip
+        assert address_text(unhexlify(words)) == text
+    assert address_text(b"\x7f\x00\x00\x01") == "127.0.0.1"

@@ -12,13 +12,15 @@ _ASK = b"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x05ready\x04test\x00\x
 
 
 class Dnsmasq:
-    """Answers for what `records` (its own options) say, and for nothing else; on `.server`, UDP port PORT."""
+    """Answers for what `records` (its own options) say, and for nothing else; `.server` is its address with its port, as the
+    firmware's resolver takes it."""
 
     def __init__(self, folder, *records):
-        self.server = addresses.take()
+        self.address = addresses.take()
+        self.server = "%s:%d" % (self.address, PORT)
         self.process = Process(
             ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-poll", "--user=",
-             "--pid-file=", "--log-facility=-", "--log-queries", "--bind-interfaces", "--listen-address=" + self.server,
+             "--pid-file=", "--log-facility=-", "--log-queries", "--bind-interfaces", "--listen-address=" + self.address,
              "--port=%d" % PORT, "--local=/test/", *records], folder)  # fmt: skip
         self.process.until(self._answers, "answers")
 
@@ -26,7 +28,7 @@ class Dnsmasq:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             asking.settimeout(0.1)
             try:
-                asking.connect((self.server, PORT))
+                asking.connect((self.address, PORT))
                 asking.send(_ASK)
                 return bool(asking.recv(512))
             except OSError:
@@ -41,4 +43,4 @@ class Dnsmasq:
 
     def __exit__(self, *_):
         self.process.stop()
-        addresses.give_back(self.server)
+        addresses.give_back(self.address)
