@@ -170,7 +170,9 @@ def test_a_transport_that_is_asked_for_is_taken_or_refused_in_words():
 
 
 def test_a_secure_uri_goes_by_tls_alone():
-    places, _ = found(b"sips:tel.example", {**TELECOM, (b"_sips._tcp.tel.example", SRV): [(0, 0, 5061, b"a.tel.example")]}, ALL)
+    records = dict(TELECOM)
+    records[(b"_sips._tcp.tel.example", SRV)] = [(0, 0, 5061, b"a.tel.example")]
+    places, _ = found(b"sips:tel.example", records, ALL)
     assert places == [(b"tls", "192.0.2.1", 5061)]
     assert found(b"sips:a.tel.example", TELECOM, ALL)[0] == [(b"tls", "192.0.2.1", 5061)]
     assert found(b"sips:a.tel.example;transport=tcp", TELECOM, ALL)[0] == [(b"tls", "192.0.2.1", 5061)]
