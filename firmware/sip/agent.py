@@ -24,22 +24,38 @@ _TICK_MS = const(20)
 _PORT = const(5060)
 _FORGOTTEN_MS = const(300000)
 
+_H_REPLACES = const(29)  # sip.scan.field(b"replaces")
+
 # Methods that exist and that we do not do: 405, not 501.
-_KNOWN = b" REGISTER SUBSCRIBE NOTIFY MESSAGE INFO UPDATE PRACK REFER PUBLISH "
-_OPTIONS = b"Accept: application/sdp\r\nAccept-Language: en"
+_KNOWN = b" REGISTER PUBLISH UPDATE PRACK "
+_IN_CALLS = b" BYE INFO UPDATE PRACK "  # and those that say nothing outside a call: 481
+_OPTIONS = b"Accept: application/sdp\r\nAccept-Encoding: identity\r\nAccept-Language: en"
 
 
 class Agent:
     """A SIP user agent on one address.
 
     `on_call(call)` is called with each new incoming call; `admit(host, request)` before that, and before any state is
-    kept, with the address it came from: None lets it in, (status, reason) refuses it. `dns()` gives the addresses of
-    the name servers (text); without it no name is looked up.
+    kept, with the address it came from: None lets it in, (status, reason) refuses it; 486 lets in what does not need a
+    free line: a MESSAGE, and a call that takes the place of one (Replaces). `dns()` gives the addresses of the name
+    servers (text); without it no name is looked up.
+
+    `on_message(sender, text, call)` is called with a text and its sender's address, `call` None outside a call;
+    `on_info(call, kind, body)` with an INFO and its Content-Type (both bytes), and gives True for one that it knows;
+    `on_replaced(old, new)` when the other side has put the call `new` in the place of `old`, before anything else of it.
     """
 
+    on_refer = None
+    on_replaced = None
+    on_message = None
+    on_info = None
     CALLS = 4  # dialogs kept at once: one or two that talk, and those that wait for a last ACK
-    # Header fields that say who and what we are; one constant, since each costs the heap 64 bytes besides its text.
-    ABOUT = b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\nUser-Agent: sipdoor/0.1"
+    # Header fields that say who and what we are; one constant, since each costs the heap 64 bytes besides its text. A comma
+    # behind a method says to _on_new_request that it is ours: so ACK is the last.
+    ABOUT = (
+        b"Allow: INVITE, CANCEL, BYE, OPTIONS, REFER, NOTIFY, SUBSCRIBE, INFO, MESSAGE, ACK\r\n"
+        b"Supported: replaces, norefersub\r\nUser-Agent: sipdoor/0.1"
+    )
 
     def __init__(
         self, host, port, pack, unpack, user="door", display="", on_call=None, admit=None, timers=None, dns=None
@@ -77,15 +93,7 @@ class Agent:
 
     async def stop(self):
         """Hangs up, un-registers (waiting a second for the answer) and closes."""
-        for call in list(self.calls):
-            call.hangup()
-        done = []
-        if self.registration:
-            self.registration.stop(lambda: done.append(True))
-            for _ in range(1000 // _TICK_MS):
-                if done:
-                    break
-                await asyncio.sleep_ms(_TICK_MS)
+        await lend("sip.outset").stop(self)
         for task in self._tasks:
             task.cancel()
         self._tasks = []
@@ -233,6 +241,14 @@ class Agent:
         status = 405 if b" %s " % request.method in _KNOWN else 501
         return status, response(request, status, to_tag=tag, lines=(self.ABOUT,), source=source)
 
+    def session_of(self, message):
+        """The session description (bytes) that a message carries, b"" when none; ValueError for a body that we are not
+        to ignore and do not understand."""
+        body = message.body
+        if body and (message.get(H_CONTENT_TYPE) or b"").lower() != b"application/sdp":
+            return lend("sip.parts").session(message)
+        return body
+
     # --- The receiving side.
 
     def receive(self, data, source):
@@ -277,14 +293,8 @@ class Agent:
     def _unparsable(self, error, source):
         """Answers a request that is broken but says enough to be answered (8.2, 21.4.1); drops all else."""
         self.bad += 1
-        request = error.message
-        if request is None or not request.is_request or request.method == b"ACK":
-            return
-        try:
-            request.via
-        except ValueError:
-            return  # nothing says where an answer would go
-        self._reply(request, source, error.code, reason=error.reason)
+        if error.message is not None:
+            self._reply(error.message, source, error.code, (), error.reason)
 
     def _reply(self, request, source, status, lines=(), reason=None):
         """Answers without keeping state (8.2.7): a retransmission gets the same answer, its To tag included."""
@@ -327,28 +337,39 @@ class Agent:
             self._on_new_request(request, source)
 
     def _on_new_request(self, request, source):
-        """A request outside any dialog (8.2)."""
+        """A request outside any dialog, in the order of 8.2."""
         method = request.method
+        if b" %s," % method not in self.ABOUT:
+            self.refused += 1
+            self._send_reply(request, source, self.refusal(request, self._tag(request), source)[1])
+            return
+        reason = None
+        lines = ()
         try:
             scheme = parse_uri(request.uri).scheme
         except ValueError:
-            self._reply(request, source, 400, reason=b"Bad Request-URI")
-            return
-        if scheme != b"sip" and scheme != b"sips":
-            self._reply(request, source, 416)
-        elif request.get(H_REQUIRE) is not None:
-            # 8.2.2.3: we have no extension to offer yet.
-            self._reply(request, source, 420, (b"Unsupported: " + request.get(H_REQUIRE),))
-        elif method == b"INVITE":
-            self._on_invite(request, source)
-        elif method == b"OPTIONS":
-            self._send_reply(request, source, self.options(request, self._tag(request), source))
-        elif method == b"BYE":
-            self._reply(request, source, 481)
+            status, reason = 400, b"Bad Request-URI"
         else:
-            status, data = self.refusal(request, self._tag(request), source)
-            self.refused += 1
-            self._send_reply(request, source, data)
+            if scheme != b"sip" and scheme != b"sips":
+                status = 416
+            elif b" %s " % method in _IN_CALLS:
+                status = 481
+            elif method == b"OPTIONS" and not request.body and request.get(H_REQUIRE) is None:
+                # Max-Forwards of 0 is no hindrance: we forward nothing, so nothing of ours is ever 483 (8.2, 16.3).
+                self._send_reply(request, source, self.options(request, self._tag(request), source))
+                return
+            else:
+                verdict = self.admit(source[0], request) if self.admit else None
+                if method == b"INVITE":
+                    self._on_invite(request, source, verdict)
+                    return
+                if verdict is not None and verdict[0] != 486:
+                    status, reason = verdict
+                else:
+                    status, reason, lines = lend("sip.outside").on_request(self, request, source)
+                    if not status:
+                        return
+        self._reply(request, source, status, lines, reason)
 
     def _find(self, request):
         for call in self.calls:
@@ -370,6 +391,11 @@ class Agent:
         if call is None:
             self._reply(request, source, 481)
             return
+        if request.get(H_REQUIRE) is not None:
+            lacking = lend("sip.services").lacking(self, request)
+            if lacking:
+                self._reply(request, source, 420, (lacking,))
+                return
         transaction = self.transactions.server(request, self._reply_to(request, source), source)
         if transaction is None:
             self._reply(request, source, 503, (b"Retry-After: 5",))
@@ -382,7 +408,7 @@ class Agent:
                 self.transactions.forget(transaction)
             raise
 
-    def _on_invite(self, request, source):
+    def _on_invite(self, request, source, verdict):
         for call in self.calls:
             dialog = call.dialog
             if (
@@ -393,20 +419,15 @@ class Agent:
                 # 8.2.2.2: the same request by another way, through a proxy that forked.
                 self._reply(request, source, 482)
                 return
-        try:
-            parse_uri(request.contact.uri)
-        except (ValueError, AttributeError):
-            # 12.1.1: without it there is no way back into the call.
-            self._reply(request, source, 400, reason=b"Contact missing or unreadable")
-            return
-        verdict = self.admit(source[0], request) if self.admit else None
-        if verdict is not None:
-            self._reply(request, source, verdict[0], reason=verdict[1])
-            return
-        if self.is_full():
-            self._reply(request, source, 486)
-            return
-        if not self._offer_fits(request, source):
+        if verdict is None and self.is_full():
+            verdict = 486, None
+        if verdict is None or verdict[0] == 486 and request.get(_H_REPLACES) is not None:
+            old, status, reason, lines = lend("sip.invited").judge(self, request, verdict)
+        else:
+            status, reason = verdict
+            lines = old = ()
+        if status:
+            self._reply(request, source, status, lines, reason)
             return
         transaction = self.transactions.server(request, self._reply_to(request, source), source)
         if transaction is None:
@@ -417,7 +438,9 @@ class Agent:
             call = Call(self, Dialog.answering(request, token(4)), source)
             call.offered(request, transaction)
             self.calls.append(call)
-            if self.on_call:
+            if old:
+                lend("sip.replaces").take_over(old, call)
+            elif self.on_call:
                 self.on_call(call)
             else:
                 call.reject(480)
@@ -432,27 +455,6 @@ class Agent:
             else:
                 call.reject(500)
             raise
-
-    def _offer_fits(self, request, source):
-        """Refuses an INVITE whose body we cannot use, before any state is kept for it."""
-        if not request.body:
-            return True
-        kind = (request.get(H_CONTENT_TYPE) or b"").split(b";")[0].strip().lower()
-        if kind != b"application/sdp":
-            self._reply(request, source, 415, (b"Accept: application/sdp",))
-            return False
-        sdp = self.sdp()
-        try:
-            body, media = sdp.answer(sdp.parse(request.body), self.host, 9, 0, 0)
-            if body:
-                self.pack(media.host, media.port)
-        except ValueError as error:
-            self._reply(request, source, 400, reason=b"Bad SDP: " + str(error).encode())
-            return False
-        if body is None:
-            self._reply(request, source, 488, (b'Warning: 305 sipdoor "Only PCMU and PCMA over RTP/AVP"',))
-            return False
-        return True
 
     async def _clock(self):
         while True:

@@ -2,6 +2,7 @@
 
 from os import urandom
 
+from lend import lend
 from micropython import const
 
 from .dialog import Dialog
@@ -279,7 +280,7 @@ class Call:
         transaction.user = self
         transaction.tag = self.dialog.local_tag
         self._sequence = request.cseq
-        self._offer = request.body
+        self._offer = self.agent.session_of(request)
         self.uri = request.from_.uri
         self.display = text(request.from_.display)
 
@@ -312,7 +313,7 @@ class Call:
         elif method == b"OPTIONS":
             transaction.respond(200, self.agent.options(request, dialog.local_tag, transaction.source))
         else:
-            transaction.respond(*self.agent.refusal(request, dialog.local_tag, transaction.source))
+            lend("sip.services").on_request(self, request, transaction)
 
     def _reply(self, transaction, status, lines=()):
         """Answers a request inside the dialog."""

@@ -44,7 +44,9 @@ class Dialog:
     def answering(request, local_tag):
         """The dialog that a request of the other side opens (12.1.1)."""
         local = request.get(H_TO) + b";tag=" + local_tag
-        dialog = Dialog(request.call_id, local, local_tag, request.get(H_FROM), request.contact.uri)
+        # RFC 2543 had no need of a Contact: From said where to
+        target = (request.contact or request.from_).uri
+        dialog = Dialog(request.call_id, local, local_tag, request.get(H_FROM), target)
         dialog.remote_tag = request.from_tag or b""
         dialog.remote_sequence = request.cseq
         dialog.routes = _route_set(request.all(H_RECORD_ROUTE))

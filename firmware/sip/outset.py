@@ -53,6 +53,19 @@ def call(agent, target, media_host, media_port, on_event):
     return made
 
 
+async def stop(agent):
+    """See Agent.stop."""
+    for call in list(agent.calls):
+        call.hangup()
+    done = []
+    if agent.registration:
+        agent.registration.stop(lambda: done.append(True))
+        for _ in range(50):
+            if done:
+                break
+            await asyncio.sleep_ms(20)
+
+
 def words(agent):
     """See Agent.words."""
     lines = [agent.registration.words() if agent.registration else "No SIP server is set: calls go direct, by address."]

@@ -408,8 +408,8 @@ class Transactions:
 def server_key(request, method=None):
     """What identifies a server transaction (RFC 3261 17.2.3): branch, sent-by, method; ACK belongs to its INVITE.
 
-    Without the magic cookie (RFC 2543 peers) the top Via, Call-ID, CSeq number, From and Request-URI stand in for it;
-    To is left out, since the ACK's has our tag.
+    Without the magic cookie (RFC 2543 peers), or with nothing behind it (RFC 4475 3.2.1), the top Via, Call-ID, CSeq
+    number, From and Request-URI stand in for it; To is left out, since the ACK's has our tag.
     """
     if method is None:
         method = request.method
@@ -417,6 +417,6 @@ def server_key(request, method=None):
             method = b"INVITE"
     via = request.via
     branch = via.branch
-    if branch and branch[:7].lower() == b"z9hg4bk":
+    if branch and len(branch) > 7 and branch[:7].lower() == b"z9hg4bk":
         return b"%s %s %d %s" % (branch, via.host, via.port, method)
     return b" ".join((request.vias[0], request.call_id, b"%d" % request.cseq, request.get(H_FROM), request.uri, method))

@@ -405,10 +405,10 @@ def test_what_is_refused_outside_a_dialog_keeps_no_state():
     world, agent, phone, calls = door()
     wanted = (
         (request(b"OPTIONS"), 200),
-        (request(b"MESSAGE"), 405),
-        (request(b"SUBSCRIBE"), 405),
+        (request(b"MESSAGE"), 480),
+        (request(b"SUBSCRIBE"), 489),
         (request(b"FLY"), 501),
-        (request(b"INVITE", body=SDP, more=(b"Require: 100rel",)), 420),
+        (request(b"INVITE", body=SDP, more=(b"Require: privacy",)), 420),
         (request(b"OPTIONS", uri=b"tel:+1"), 416),
         (request(b"INVITE", body=b"hello").replace(b"application/sdp", b"text/plain"), 415),
         (request(b"INVITE", body=b"hello"), 400),

@@ -1,0 +1,75 @@
+"""What an INVITE outside a dialog must say before a call is made of it (RFC 3261 8.2, 12.1.1, 13.3.1). Loaded for the
+moment by agent.py."""
+
+from lend import lend
+from micropython import const
+
+from .address import parse_uri
+from .scan import H_FROM, H_REQUIRE
+
+# sip.scan.field() of their names
+_H_REPLACES = const(29)
+_H_ACCEPT = const(44)
+
+_LONGEST = const(8000)  # bytes of a body: one that offers video and ICE has 2,000
+_SDP = b"Accept: application/sdp"
+
+
+def judge(agent, request, verdict):
+    """(call, status, reason, lines): `status` 0 lets it in, to ring or to take the place of `call`; else it is refused.
+
+    `verdict`: None, or what the application says to a further call, which one that takes another's place is not.
+    """
+    old, status, reason = None, 0, None
+    if verdict:
+        status, reason = verdict
+    if request.get(H_REQUIRE) is not None:
+        lacking = lend("sip.services").lacking(agent, request)
+        if lacking:
+            return None, 420, None, (lacking,)
+    if parse_uri(request.uri).headers:
+        # 19.1.1: no place for them; they are never to become header fields of ours.
+        return None, 400, b"Header Fields In Request-URI", ()
+    if request.get(_H_REPLACES) is not None:
+        old, status, reason = lend("sip.replaces").find(agent, request)
+        if old and len(agent.calls) > agent.CALLS:
+            status = 486
+    if status:
+        return None, status, reason, ()
+    try:
+        # 12.1.1: without a Contact there is no way back into the call. RFC 2543 had From for that.
+        contact = request.contact
+        if contact is None and (request.branch or b"")[:7] != b"z9hG4bK" and request.get(H_FROM) is not None:
+            contact = request.from_
+        if parse_uri(contact.uri).scheme not in (b"sip", b"sips"):
+            raise ValueError
+    except (ValueError, AttributeError):
+        return None, 400, b"Contact missing or unreadable", ()
+    if len(request.body) > _LONGEST:
+        return None, 413, None, ()
+    body, lines = lend("sip.parts").find(request)
+    if lines:
+        return None, 415, None, lines
+    accept = request.get(_H_ACCEPT)
+    if accept is not None and not _accepted(request.all(_H_ACCEPT)):
+        # 20.1: no Accept means application/sdp; one without it forbids our answer.
+        return None, 406, None, (_SDP, b'Warning: 399 sipdoor "An answer is application/sdp"')
+    if body:
+        sdp = agent.sdp()
+        try:
+            answer, media = sdp.answer(sdp.parse(body), agent.host, 9, 0, 0)
+            if answer:
+                agent.pack(media.host, media.port)
+        except ValueError as error:
+            return None, 400, b"Bad SDP: " + str(error).encode(), ()
+        if answer is None:
+            return None, 488, None, (b'Warning: 305 sipdoor "Only PCMU and PCMA over RTP/AVP"',)
+    return old, 0, None, ()
+
+
+def _accepted(values):
+    for value in values:
+        kind = value.split(b";")[0].strip().lower()
+        if kind in (b"application/sdp", b"application/*", b"*/*"):
+            return True
+    return False
