@@ -339,10 +339,6 @@ class Agent:
     def _on_new_request(self, request, source):
         """A request outside any dialog, in the order of 8.2."""
         method = request.method
-        if b" %s," % method not in self.ABOUT:
-            self.refused += 1
-            self._send_reply(request, source, self.refusal(request, self._tag(request), source)[1])
-            return
         reason = None
         lines = ()
         try:
@@ -350,6 +346,10 @@ class Agent:
         except ValueError:
             status, reason = 400, b"Bad Request-URI"
         else:
+            if b" %s," % method not in self.ABOUT:
+                self.refused += 1
+                self._send_reply(request, source, self.refusal(request, self._tag(request), source)[1])
+                return
             if scheme != b"sip" and scheme != b"sips":
                 status = 416
             elif b" %s " % method in _IN_CALLS:
