@@ -27,8 +27,8 @@ _FORGOTTEN_MS = const(300000)
 _H_REPLACES = const(29)  # sip.scan.field(b"replaces")
 
 # Methods that exist and that we do not do: 405, not 501.
-_KNOWN = b" REGISTER PUBLISH UPDATE PRACK "
-_IN_CALLS = b" BYE INFO UPDATE PRACK "  # and those that say nothing outside a call: 481
+_KNOWN = b" REGISTER PUBLISH "
+_IN_CALLS = b" BYE INFO UPDATE PRACK "  # those that say nothing outside a call: 481
 _OPTIONS = b"Accept: application/sdp\r\nAccept-Encoding: identity\r\nAccept-Language: en"
 
 
@@ -53,9 +53,10 @@ class Agent:
     # Header fields that say who and what we are; one constant, since each costs the heap 64 bytes besides its text. A comma
     # behind a method says to _on_new_request that it is ours: so ACK is the last.
     ABOUT = (
-        b"Allow: INVITE, CANCEL, BYE, OPTIONS, REFER, NOTIFY, SUBSCRIBE, INFO, MESSAGE, ACK\r\n"
-        b"Supported: replaces, norefersub\r\nUser-Agent: sipdoor/0.1"
+        b"Allow: INVITE, CANCEL, BYE, OPTIONS, REFER, NOTIFY, SUBSCRIBE, INFO, MESSAGE, PRACK, UPDATE, ACK\r\n"
+        b"Supported: 100rel, timer, replaces, norefersub\r\nUser-Agent: sipdoor/0.1"
     )
+    session_expires_s = 0  # what calls ask for by themselves (RFC 4028); 0: nothing, and the other side's wish counts
 
     def __init__(
         self, host, port, pack, unpack, user="door", display="", on_call=None, admit=None, timers=None, dns=None
@@ -373,9 +374,9 @@ class Agent:
 
     def _find(self, request):
         for call in self.calls:
-            if call.dialog.matches(request):
+            if call.dialog.matches(request) or call._forks and lend("sip.forks").find(call, request):
                 return call
-        return None
+        return self.transactions.bye_of(request)
 
     def _on_cancel(self, request, source):
         invite = self.transactions.invite_of(request)

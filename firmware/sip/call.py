@@ -5,12 +5,13 @@ from os import urandom
 from lend import lend
 from micropython import const
 
-from .dialog import Dialog
 from .message import response
+from .scan import H_REQUIRE
 from .transaction import INVITE_CLIENT, PROCEEDING, T1, T2, derived
 from .words import ending, text
 
 _64T1 = const(32000)
+_H_SESSION_EXPIRES = const(21)  # as scan.field() has it
 
 
 class Call:
@@ -18,8 +19,48 @@ class Call:
 
     `state` is "calling", "ringing", "early" (their sound comes before they answer), "incoming", "up" or "ended";
     `media` is the sdp.Negotiated of the newest offer and answer; `status` and `ended` say how it ended.
+    `on_hold` is True while we hold the other side; `media.held`, while it holds us.
     `on_event(call, event)` is called with "ringing", "early", "media", "up" and "ended".
+
+    What few calls need is lent: sip.modify changes a call that is up, sip.session limits its life (RFC 4028),
+    sip.reliable has PRACK (RFC 3262), sip.forks the INVITE that several phones answer.
     """
+
+    # What not every call has is an attribute of the class: a call pays for its own.
+    incoming = False
+    on_hold = False
+    media = None
+    status = 0
+    ended = ""
+    uri = b""
+    display = ""
+    _local = None  # the newest SDP of ours, offer or answer
+    _offer = None  # SDP of theirs that waits for our answer
+    _late = False  # our offer goes into the 200: their answer comes with the ACK
+    _media_address = None  # (host, port) of our RTP socket
+    _version = 0  # of our newest SDP (o=)
+    _invite = None  # the INVITE transaction that is open, ours or theirs
+    _sequence = 0  # CSeq number of our newest INVITE
+    _their_sequence = 0  # and of theirs
+    _ack = None  # our ACK for a 2xx, to be sent again with each copy of it
+    _cancelled = False  # nobody here wants the call any more
+    _cancel_sent = False
+    _attempts = 0
+    _repeat_ms = 0  # retransmission interval of a 2xx while their ACK is missing, of a reliable 180 while the PRACK is
+    _repeat = None
+    _deadline = None
+    _accepted = None  # our 2xx, until their ACK
+    _bye_after_ack = False
+    _forks = ()  # more early dialogs of our INVITE
+    _provisional = None  # their INVITE wants reliable responses: our newest while no PRACK has come for it, else b""
+    _answered = False  # the answer waits for that PRACK
+    _change = None  # our open re-INVITE or UPDATE, a transaction
+    _wish = False  # whether they are to be on hold
+    _wanted = False  # there is something to change as soon as nothing else is open
+    _retry = None  # when to try that again
+    _lifetime = None  # RFC 4028: (seconds, whether we refresh, whether their Allow has UPDATE, whether a refresh is due)
+    _expiry = None
+    _min_se = 0  # seconds: what a 422 asked for
 
     def __init__(self, agent, dialog, peer, on_event=None):
         self.agent = agent
@@ -27,30 +68,9 @@ class Call:
         self.peer = peer  # of the next hop: (host, port), with the transport behind it unless UDP
         self._others = []  # more servers of the same name, to fall over to
         self.on_event = on_event
-        self.incoming = False
         self.state = "calling"
-        self.media = None
-        self.status = 0
-        self.ended = ""
-        self.uri = b""
-        self.display = ""
         self._since = agent.timers.clock()
-        self._offer = None  # SDP of theirs that waits for our answer
-        self._offered = None  # our newest offer: their answer is read against it
-        self._late = False  # our offer goes into the 200: their answer comes with the ACK
-        self._media_address = None  # (host, port) of our RTP socket
         self._session = int.from_bytes(urandom(3), "big")  # o= identifier: small on a 32-bit board
-        self._version = 0
-        self._invite = None  # the INVITE transaction that is open, ours or theirs
-        self._sequence = 0  # CSeq number of the newest INVITE
-        self._ack = None  # our ACK for a 2xx, to be sent again with each copy of it
-        self._cancelled = False  # nobody here wants the call any more
-        self._cancel_sent = False
-        self._repeat_ms = 0  # 2xx retransmission interval while their ACK is missing
-        self._repeat = None
-        self._deadline = None
-        self._accepted = None  # our 2xx, until their ACK
-        self._bye_after_ack = False
 
     # --- What the user of the call asks for and asks.
 
@@ -76,17 +96,23 @@ class Call:
             return "Calling %s." % who
         return "%s is ringing." % who
 
-    def ring(self):
-        """180: their phone plays ring-back."""
+    def ring(self, host="", port=0):
+        """180: their phone plays ring-back. With our RTP socket, a caller that requires reliable responses (RFC 3262)
+        has our SDP with it, and hears us before the call is answered."""
         if self.state == "incoming" and self._invite.state == PROCEEDING:
-            self._respond(180, (self.agent.contact_line(self.peer),))
+            if self._provisional is None:
+                self._respond(180, (self.agent.contact_line(self.peer),))
+            else:
+                lend("sip.reliable").ring(self, host, port)
 
     def answer(self, host, port):
         """200 with our answer (or our offer, when theirs is still to come). `host`, `port`: our RTP socket."""
         if self.state != "incoming":
             return
         self._media_address = (host, port)
-        body = self._local_sdp()
+        if self._provisional and lend("sip.reliable").waits(self):
+            return  # it goes on as soon as their PRACK is here
+        body = b"" if self.dialog.settled else self._local_sdp()
         if body is None:
             self.reject(488)
             return
@@ -120,6 +146,19 @@ class Call:
             self._cancel()
             self._end(487, "cancelled here")
 
+    def hold(self):
+        """Puts the other side on hold, by a re-INVITE: a "media" event tells when it is. Only in a call that is up."""
+        lend("sip.modify").change(self, True)
+
+    def resume(self):
+        """Takes the other side off hold."""
+        lend("sip.modify").change(self, False)
+
+    def renew(self, host, port):
+        """Our address is another one, agent.host: tells the other side. `host`, `port`: our RTP socket."""
+        self._media_address = (host, port)
+        lend("sip.modify").change(self, self._wish)
+
     # --- Outgoing.
 
     def invite(self, media_host, media_port):
@@ -139,13 +178,15 @@ class Call:
 
     def _send_invite(self, credentials=None):
         agent = self.agent
-        host, port = self._media_address
+        if self.dialog.remote_tag:
+            lend("sip.forks").afresh(self)
         branch = agent.new_branch()
         lines = [agent.contact_line(self.peer), agent.ABOUT]
         if credentials:
             lines.append(credentials)
-        self._version += 1
-        self._offered = body = self.agent.sdp().offer(host, port, self._session, self._version)
+        if agent.session_expires_s or self._min_se:
+            lines.extend(lend("sip.session").asking(self))
+        body = self._local_sdp()
         data = self.dialog.request(b"INVITE", agent.via(branch, self.peer), lines, body, b"application/sdp")
         self._sequence = self.dialog.sequence
         self._invite = agent.transactions.client(b"INVITE", branch, data, self.peer, self)
@@ -154,8 +195,10 @@ class Call:
 
     def on_response(self, transaction, message):
         """From our client transactions."""
-        if transaction.table is not INVITE_CLIENT:
-            self._on_bye_response(transaction, message)
+        if transaction.table is not INVITE_CLIENT or transaction is self._change:
+            status = message.status if message else 408
+            if status >= 200 and (transaction is self._change or self.state != "ended" or status == 401 or status == 407):
+                lend("sip.modify").on_response(self, transaction, status, message)
             return
         if transaction is self._invite and self._others and (message is None or message.status == 503):
             # RFC 3263 4.3: the next server of the same name.
@@ -181,9 +224,23 @@ class Call:
     def _on_progress(self, status, message):
         if self.state not in ("calling", "ringing", "early") or self._cancelled:
             return
+        dialog = self.dialog
+        tag = message.to_tag
+        if tag and tag != dialog.remote_tag:
+            if dialog.remote_tag:
+                dialog = lend("sip.forks").turn(self, message)
+            else:
+                dialog.answered(message)
+        if status == 199:
+            lend("sip.forks").gone(self)
+            return
+        reliable = message.get(H_REQUIRE) is not None
+        if reliable and not lend("sip.reliable").acknowledge(self, message):
+            return
         state = "ringing"
-        if message.body and self._take_answer(message):
+        if message.body and not dialog.settled and self._take_answer(message):
             state = "early"
+            dialog.settled = reliable
         elif self.state == "early":
             return
         if self.state != state or state == "early":
@@ -194,24 +251,32 @@ class Call:
 
     def _on_success(self, message):
         dialog = self.dialog
+        tag = message.to_tag or b""
         if self._ack is not None:
-            if (message.to_tag or b"") == dialog.remote_tag:
+            if tag != dialog.remote_tag:
+                lend("sip.forks").drop(self, message)
+            elif message.cseq == self._sequence:
                 self.agent.send(self._ack, self._hop())
-            else:
-                self._drop_fork(message)
             return
+        if dialog.remote_tag and tag != dialog.remote_tag:
+            dialog = lend("sip.forks").turn(self, message)
         dialog.answered(message)
+        self._forks = ()
         self._acknowledge()
         if self._cancelled or self.state == "ended":
             # The 2xx and our CANCEL crossed (9.1): the call that nobody wants any more is ended by BYE.
             self._bye()
             return
-        if not self._take_answer(message):
+        if dialog.settled:
+            self.media = dialog.media
+        elif not self._take_answer(message):
             self._bye()
             self._end(488, ending(488))
             return
         self._since = self.agent.timers.clock()
         self.state = "up"
+        if message.get(_H_SESSION_EXPIRES) is not None:
+            lend("sip.session").agreed(self, message)
         self._tell("media")
         self._tell("up")
 
@@ -221,35 +286,26 @@ class Call:
         self._ack = self.dialog.request(b"ACK", agent.via(agent.new_branch(), peer), sequence=self._sequence)
         agent.send(self._ack, peer)
 
-    def _drop_fork(self, message):
-        """A second phone answered the same INVITE (13.2.2.4): acknowledged, then sent away."""
-        other = Dialog(self.dialog.call_id, self.dialog.local, self.dialog.local_tag, b"", b"")
-        other.sequence = self._sequence
-        other.answered(message)
-        agent = self.agent
-        try:
-            peer = agent.resolve(other.next_hop())
-        except ValueError:
-            peer = self.peer
-        agent.send(other.request(b"ACK", agent.via(agent.new_branch(), peer), sequence=self._sequence), peer)
-        branch = agent.new_branch()
-        agent.transactions.client(b"BYE", branch, other.request(b"BYE", agent.via(branch, peer)), peer, _NOBODY)
-
     def _on_failure(self, status, message):
         if status in (401, 407) and not self._cancelled:
             credentials = self.agent.credentials(self._invite, message)
             if credentials:
                 self._send_invite(credentials)
                 return
+        if status == 422 and not self._cancelled and lend("sip.session").longer(self, message):
+            self._send_invite()
+            return
         self._end(status, ending(status, message.reason))
 
     def _take_answer(self, message):
         """Reads their answer to our offer; False when it does not fit what we can play."""
+        dialog = self.dialog
         if not message.body:
+            self.media = dialog.media
             return self.media is not None
         try:
             sdp = self.agent.sdp()
-            media = sdp.accept(sdp.parse(message.body), self._offered)
+            media = sdp.accept(sdp.parse(message.body), self._local)
             if media:
                 self.agent.pack(media.host, media.port)
         except ValueError:
@@ -257,7 +313,7 @@ class Call:
             media = None
         if media is None:
             return False
-        self.media = media
+        self.media = dialog.media = media
         return True
 
     def _cancel(self):
@@ -279,8 +335,10 @@ class Call:
         self._invite = transaction
         transaction.user = self
         transaction.tag = self.dialog.local_tag
-        self._sequence = request.cseq
+        self._their_sequence = request.cseq
         self._offer = self.agent.session_of(request)
+        if b"100rel" in (request.get(H_REQUIRE) or b""):
+            self._provisional = b""
         self.uri = request.from_.uri
         self.display = text(request.from_.display)
 
@@ -308,52 +366,39 @@ class Call:
             if self.state == "incoming":
                 self._respond(487)
             self._end(0, "the other side hung up")
-        elif method == b"INVITE":
-            self._on_reinvite(request, transaction)
+        elif method == b"INVITE" or method == b"UPDATE":
+            lend("sip.modified").asked(self, request, transaction)
+        elif method == b"PRACK":
+            lend("sip.reliable").pracked(self, request, transaction)
         elif method == b"OPTIONS":
             transaction.respond(200, self.agent.options(request, dialog.local_tag, transaction.source))
         else:
             lend("sip.services").on_request(self, request, transaction)
 
-    def _reply(self, transaction, status, lines=()):
+    def _reply(self, transaction, status, lines=(), body=b""):
         """Answers a request inside the dialog."""
         tag = self.dialog.local_tag
-        transaction.respond(status, response(transaction.request, status, None, tag, lines, source=transaction.source))
-
-    def _on_reinvite(self, request, transaction):
-        """14.2: a new offer inside the call: hold, resume, another codec or address, or only a refresh."""
-        if self.state != "up" or self._accepted is not None:
-            self._reply(transaction, 500, (b"Retry-After: 1",))
-            return
-        self._offer = request.body
-        self._invite = transaction
-        self._sequence = request.cseq
-        self.dialog.refresh(request)
-        body = self._local_sdp()
-        if body is None:
-            self._reply(transaction, 488)
-            return
-        self._accept(body)
-        if not self._late:
-            self._tell("media")
+        kind = b"application/sdp" if body else None
+        data = response(transaction.request, status, None, tag, lines, body, kind, transaction.source)
+        transaction.respond(status, data)
 
     def on_ack(self, request):
         """Their ACK for our 2xx (13.3.1.4)."""
-        if request.cseq != self._sequence or self._accepted is None:
+        if request.cseq != self._their_sequence or self._accepted is None:
             return
-        self._accepted = None
-        timers = self.agent.timers
-        self._repeat = timers.cancel(self._repeat)
-        self._deadline = timers.cancel(self._deadline)
+        self._confirmed()
         if self._bye_after_ack:
             self._bye()
-        elif self._late and self.state == "up":
-            if self._take_answer(request):
-                self._tell("media")
-            else:
-                self._bye()
-                self._end(488, ending(488))
+        elif self.state == "up" and (self._late or self._wanted):
+            lend("sip.modified").acknowledged(self, request)
         self.agent.retire(self)
+
+    def _confirmed(self):
+        """Our 2xx, or our reliable 180, has arrived."""
+        timers = self.agent.timers
+        self._accepted = None
+        self._repeat = timers.cancel(self._repeat)
+        self._deadline = timers.cancel(self._deadline)
 
     def on_cancel(self):
         """Their CANCEL for an INVITE that is not answered yet."""
@@ -362,14 +407,14 @@ class Call:
             self._end(487, "the caller gave up")
 
     def _local_sdp(self):
-        """Our SDP for the 200: the answer to their offer, or an offer; None when nothing fits. Sets `media`."""
+        """Our SDP: the answer to their offer, or an offer; None when nothing fits. Sets `media`."""
         host, port = self._media_address
         self._version += 1
         self._late = not self._offer
-        if self._late:
-            self._offered = self.agent.sdp().offer(host, port, self._session, self._version)
-            return self._offered
         sdp = self.agent.sdp()
+        if self._late:
+            self._local = sdp.offer(host, port, self._session, self._version)
+            return self._local
         try:
             body, media = sdp.answer(sdp.parse(self._offer), host, port, self._session, self._version)
             if body:
@@ -379,6 +424,7 @@ class Call:
         self._offer = None
         if body:
             self.media = media
+            self._local = body
         return body
 
     def _respond(self, status, lines=(), body=b"", reason=None):
@@ -399,7 +445,11 @@ class Call:
     def _accept(self, body):
         """Sends our 2xx and repeats it until the ACK comes: at T1, doubling to T2, for 64*T1 (13.3.1.4)."""
         agent = self.agent
-        self._accepted = self._respond(200, (agent.contact_line(self.peer), agent.ABOUT), body)
+        lines = [agent.contact_line(self.peer), agent.ABOUT]
+        request = self._invite.request
+        if agent.session_expires_s or self._lifetime or request.get(_H_SESSION_EXPIRES) is not None:
+            lines.extend(lend("sip.session").granted(self, request))
+        self._accepted = self._respond(200, lines, body)
         self._repeat_ms = T1
         self._repeat = agent.timers.after(T1, self._resend_accepted)
         self._deadline = agent.timers.after(_64T1, self._no_ack)
@@ -411,27 +461,26 @@ class Call:
             self._repeat = self.agent.timers.after(self._repeat_ms, self._resend_accepted)
 
     def _no_ack(self, _):
-        self._accepted = None
-        self._repeat = self.agent.timers.cancel(self._repeat)
+        self._confirmed()
         self._bye()
         self._end(408, "the other side never confirmed the answer (no ACK)")
+
+    def _due(self, name):
+        """A deadline of what is lent."""
+        lend("sip." + name).due(self)
 
     # --- The end.
 
     def _bye(self, credentials=None):
+        self.send(b"BYE", (credentials,) if credentials else ())
+
+    def send(self, method, lines=(), body=b"", kind=b"application/sdp"):
+        """Sends a request inside the dialog. Returns its transaction, None when too many are open."""
         agent = self.agent
         branch = agent.new_branch()
-        lines = (credentials,) if credentials else ()
         peer = self._hop()
-        data = self.dialog.request(b"BYE", agent.via(branch, peer), lines)
-        agent.transactions.client(b"BYE", branch, data, peer, self)
-
-    def _on_bye_response(self, transaction, message):
-        if message is None or message.status not in (401, 407) or message.cseq_method != b"BYE":
-            return
-        credentials = self.agent.credentials(transaction, message)
-        if credentials:
-            self._bye(credentials)
+        data = self.dialog.request(method, agent.via(branch, peer), lines, body, kind if body else None)
+        return agent.transactions.client(method, branch, data, peer, self)
 
     def _hop(self):
         """Where requests inside the dialog go; where that is a name we cannot use, to whom the INVITE went or came from."""
@@ -453,10 +502,10 @@ class Call:
         self.status = status
         self.ended = words
         if not self._bye_after_ack:
-            timers = self.agent.timers
-            self._accepted = None
-            self._repeat = timers.cancel(self._repeat)
-            self._deadline = timers.cancel(self._deadline)
+            self._confirmed()
+        timers = self.agent.timers
+        self._retry = timers.cancel(self._retry)
+        self._expiry = timers.cancel(self._expiry)
         self.agent.retire(self)
         self._tell("ended")
 
@@ -464,11 +513,3 @@ class Call:
     def is_done(self):
         """True when nothing is expected for it any more but what its transactions answer by themselves."""
         return self.state == "ended" and self._accepted is None
-
-
-class _Nobody:
-    def on_response(self, transaction, message):
-        """A BYE to a second answer: whatever it brings, nobody waits for it."""
-
-
-_NOBODY = _Nobody()

@@ -29,6 +29,10 @@ class Dialog:
     `local` and `remote` are whole From and To values, ours and theirs; `remote` has their tag as soon as it is known.
     """
 
+    media = None  # Negotiated: what their answer to our INVITE said
+    settled = False  # offer and answer were exchanged reliably before the call was answered (RFC 3262)
+    rseq = 0  # the newest RSeq: theirs that we acknowledged, or ours
+
     def __init__(self, call_id, local, local_tag, remote, target):
         self.call_id = call_id
         self.local = local

@@ -8,6 +8,7 @@ from .address import parse_uri
 from .scan import H_FROM, H_REQUIRE
 
 # sip.scan.field() of their names
+_H_SESSION_EXPIRES = const(21)
 _H_REPLACES = const(29)
 _H_ACCEPT = const(44)
 
@@ -27,6 +28,10 @@ def judge(agent, request, verdict):
         lacking = lend("sip.services").lacking(agent, request)
         if lacking:
             return None, 420, None, (lacking,)
+    if request.get(_H_SESSION_EXPIRES) is not None:
+        lines = lend("sip.session").too_short(request)
+        if lines:
+            return None, 422, None, lines
     if parse_uri(request.uri).headers:
         # 19.1.1: no place for them; they are never to become header fields of ours.
         return None, 400, b"Header Fields In Request-URI", ()

@@ -158,8 +158,11 @@ def parse(body):
     return Session(origin, media)
 
 
-def _fits(one):
-    return one.kind == b"audio" and one.port and one.host and one.protocol.upper() in (b"RTP/AVP", b"RTP/AVPF")
+def _fits(one, six):
+    # six: whether we are at an IPv6 address: sound does not cross from one version to the other
+    if one.kind != b"audio" or not one.port or not one.host or (b":" in one.host) != six:
+        return False
+    return one.protocol.upper() in (b"RTP/AVP", b"RTP/AVPF")
 
 
 def _head(host, session_id, version):
@@ -170,12 +173,13 @@ def _head(host, session_id, version):
     )  # fmt: skip
 
 
-def offer(host, port, session_id, version, codecs=CODECS, direction=b"sendrecv"):
-    """Our offer's body. `host` is a str, an IPv4 or IPv6 literal; `version` must go up with each change (RFC 3264 8)."""
+def offer(host, port, session_id, version, codecs=CODECS, direction=b"sendrecv", events=_EVENTS):
+    """Our offer's body. `host` is a str, an IPv4 or IPv6 literal; `version` must go up with each change (RFC 3264 8);
+    `events`: the payload type of telephone-event."""
     formats = b"".join([b" %d" % payload for payload, name in codecs])
     maps = b"".join([b"a=rtpmap:%d %s/8000\r\n" % one for one in codecs])
     return b"%sm=audio %d RTP/AVP%s %d\r\n%sa=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:20\r\na=%s\r\n" % (
-        _head(host, session_id, version), port, formats, _EVENTS, maps, _EVENTS, _EVENTS, direction,
+        _head(host, session_id, version), port, formats, events, maps, events, events, direction,
     )  # fmt: skip
 
 
@@ -187,7 +191,7 @@ def answer(session, host, port, session_id, version, codecs=CODECS, direction=b"
     agreed = None
     out = [_head(host, session_id, version)]
     for index, one in enumerate(session.media):
-        if not agreed and _fits(one):
+        if not agreed and _fits(one, ":" in host):
             for form in one.formats:
                 codec = one.codec(form)
                 if codec in names and _payload(form) >= 0:
@@ -215,13 +219,17 @@ def _audio(one, form, agreed, port, direction):
 
 
 def accept(session, offered):
-    """The other side's answer to `offered`, the body that offer() made: Negotiated, or None when it refused the audio or
+    """The other side's answer to `offered`, an offer's body of ours: Negotiated, or None when it refused the audio or
     answered with nothing that was offered."""
-    mine = parse(offered).media[0]
-    if not session.media:
+    index = 0
+    for mine in parse(offered).media:
+        if mine.port:
+            break
+        index += 1  # a line that was refused earlier in the call
+    if len(session.media) <= index:
         return None
-    one = session.media[0]
-    if not _fits(one):
+    one = session.media[index]
+    if not _fits(one, b":" in mine.host):
         return None
     for form in one.formats:
         codec = one.codec(form) or (b"" if form in one.maps else mine.codec(form))
@@ -232,5 +240,5 @@ def accept(session, offered):
                 events = one.events()
                 if events < 0 and b"%d" % mine.events() in one.formats and b"%d" % mine.events() not in one.maps:
                     events = mine.events()
-                return _negotiated(0, one, form, codec, events, mirrored)
+                return _negotiated(index, one, form, codec, events, mirrored)
     return None

@@ -401,6 +401,13 @@ class Transactions:
         """The INVITE transaction that a CANCEL names (9.2), or None."""
         return self._table.get(server_key(cancel, b"INVITE"))
 
+    def bye_of(self, request):
+        """The call that a request belongs to and that we have just ended: the user of our BYE that is still open, or None."""
+        for one in self._table.values():
+            if one.is_live and one.is_client and one.key.endswith(b" BYE") and one.user.dialog.matches(request):
+                return one.user
+        return None
+
     def forget(self, transaction):
         self._table.pop(transaction.key, None)
 

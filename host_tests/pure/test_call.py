@@ -369,12 +369,28 @@ def test_a_re_invite_is_answered_with_a_whole_answer_each_time():
     assert calls[0].log.events == ["media", "up", "media", "media"] and calls[0].media.port == 4000
 
 
-def test_a_re_invite_before_the_ack_is_put_off():
+def test_a_re_invite_before_the_ack_shows_that_our_answer_arrived():
     world, agent, phone, calls = door(mode=answers)
     phone.send(request(b"INVITE", body=SDP))
     to = phone.last(200).get(3)
+    phone.send(request(b"INVITE", 2, to=to, branch=b"z9hG4bKre", body=SDP.replace(b"4000", b"4002")))
+    assert phone.last(200).cseq == 2 and calls[0].media.port == 4002
+    world.run(1600)
+    assert [message.cseq for message in phone.got] == [1, 2, 2, 2], "only the second is repeated"
+    phone.send(request(b"ACK", 1, to=to, branch=b"z9hG4bKack1"))
+    world.run(2100)
+    assert [message.cseq for message in phone.got] == [1, 2, 2, 2, 2]
+    phone.send(request(b"ACK", 2, to=to, branch=b"z9hG4bKack2"))
+    world.run(40000)
+    assert len(phone.got) == 5 and calls[0].state == "up"
+
+
+def test_a_re_invite_while_our_offer_waits_for_its_answer_is_491():
+    world, agent, phone, calls = door(mode=answers)
+    phone.send(request(b"INVITE"))
+    to = phone.last(200).get(3)
     phone.send(request(b"INVITE", 2, to=to, branch=b"z9hG4bKre", body=SDP))
-    assert phone.statuses()[-1] == 500 and phone.last(500).get(30)
+    assert phone.statuses()[-1] == 491 and calls[0].state == "up"
 
 
 def test_a_re_invite_that_does_not_fit_is_488_and_the_call_goes_on():

@@ -83,7 +83,12 @@ def test_hold_by_an_address_of_zeroes():
 
 def test_addresses():
     assert agree(b"m=audio 4000 RTP/AVP 0\r\nc=IN IP4 192.0.2.77\r\n")[1].host == "192.0.2.77"
-    assert agree(b"m=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::9\r\n")[1].host == "2001:db8::9"
+    six = HEAD + b"m=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::9\r\n"
+    assert agree(six) == (None, None), "sound does not cross from IPv4 to IPv6"
+    both = six + b"m=audio 4002 RTP/AVP 8\r\n"
+    assert agree(both)[1].port == 4002
+    got, n = answer(parse(both), "2001:db8::1", 5000, 7, 8)
+    assert n.host == "2001:db8::9" and b"m=audio 5000 RTP/AVP 0\r\n" in got and b"m=audio 0 RTP/AVP 8\r\n" in got
     assert agree(b"m=audio 4000 RTP/AVP 0\r\nc=IN IP4 233.252.0.1/127\r\n")[1].host == "233.252.0.1"
     assert agree(b"m=audio 4000/2 RTP/AVP 0\r\n")[1].port == 4000
 

@@ -1,0 +1,204 @@
+"""Changes of a call that we ask for: hold, another address, a refresh (RFC 3261 14.1, RFC 3311, RFC 3264 8); and what comes
+back for our requests inside a call. Loaded for the moment by call.py, the `call` of each function."""
+
+from os import urandom
+
+from lend import lend
+from micropython import const
+
+from .scan import field
+from .words import ending
+
+_ATTEMPTS = const(5)  # at one change, after refusals for the moment
+
+
+def change(call, hold):
+    """hold(), resume() and renew(): they are to be on hold or not, at our newest address."""
+    call._wish = hold
+    if call.state == "up":
+        call._attempts = 0
+        begin(call)
+
+
+def due(call):
+    """The time to try again has come."""
+    call._retry = None
+    begin(call)
+
+
+def refresh(call):
+    """Shows that the session lives (RFC 4028): by UPDATE where that is understood, else by a re-INVITE of the same offer."""
+    if call._lifetime[2] and not (call._change or call._wanted or call._retry):
+        _update(call)
+    else:
+        begin(call)
+
+
+def begin(call, lines=()):
+    """Sends a re-INVITE for what is wished; as soon as nothing else is open (14.1)."""
+    if call.state != "up":
+        return
+    if call._change is not None or call._accepted is not None or call._retry is not None:
+        call._wanted = True
+        return
+    call._wanted = False
+    _send(call, (call._wish, _reoffer(call)), lines)
+
+
+def _send(call, proposal, lines=()):
+    """A re-INVITE. `proposal`: (whether they are on hold once it is accepted, our offer)."""
+    agent = call.agent
+    lines = [agent.contact_line(call.peer), agent.ABOUT] + list(lines)
+    lines.extend(lend("sip.session").asking(call))
+    transaction = call.send(b"INVITE", lines, proposal[1])
+    if transaction is None:
+        _later(call, 2000)
+        return
+    call._change = transaction
+    transaction.proposal = proposal
+    call._sequence = call.dialog.sequence
+
+
+def _update(call, lines=()):
+    """An UPDATE without an offer."""
+    agent = call.agent
+    lines = [agent.contact_line(call.peer), agent.ABOUT] + list(lines)
+    lines.extend(lend("sip.session").asking(call))
+    transaction = call.send(b"UPDATE", lines)
+    if transaction is None:
+        _later(call, 2000)
+        return
+    call._change = transaction
+    transaction.proposal = None
+
+
+def _reoffer(call):
+    """Our newest SDP with the direction that is wished, and our address as it is now. What is the same has the same
+    version (RFC 3264 8)."""
+    host, port = call._media_address
+    direction = None
+    if call._wish != call.on_hold:
+        # RFC 3264 8.4: where they hold us already, nothing is left to go
+        held = call.media and call.media.held
+        direction = b"a=" + (b"sendrecv" if not call._wish else b"inactive" if held else b"sendonly")
+    where = b"IN %s %s" % (b"IP6" if ":" in host else b"IP4", host.encode())
+    lines = call._local.split(b"\r\n")
+    is_sound = False
+    for k in range(2, len(lines)):
+        line = lines[k]
+        if line.startswith(b"c="):
+            lines[k] = b"c=" + where
+        elif line.startswith(b"m="):
+            parts = line.split(b" ")
+            is_sound = parts[1] != b"0"
+            if is_sound:
+                parts[1] = b"%d" % port
+                lines[k] = b" ".join(parts)
+        elif is_sound and direction and line in (b"a=sendrecv", b"a=sendonly", b"a=recvonly", b"a=inactive"):
+            lines[k] = direction
+    origin = lines[1].split(b" ")
+    lines[1] = b"%s %s %s %s" % (origin[0], origin[1], origin[2], where)
+    body = b"\r\n".join(lines)
+    if body != call._local:
+        call._version += 1
+        lines[1] = b"%s %s %d %s" % (origin[0], origin[1], call._version, where)
+        body = b"\r\n".join(lines)
+    return body
+
+
+def on_response(call, transaction, status, message):
+    """A final response, or none (408), to a request inside the dialog that was ours."""
+    method = transaction.key[transaction.key.find(b" ") + 1 :]
+    ours = transaction is call._change
+    proposal = transaction.proposal if ours else None
+    if status < 300:
+        if ours:
+            _accepted(call, transaction, proposal, message)
+        return
+    credentials = None
+    if status == 401 or status == 407:
+        credentials = call.agent.credentials(transaction, message)
+    if method == b"BYE":
+        if credentials:
+            call._bye(credentials)
+        return
+    if ours:
+        call._change = None
+    if call.state != "up":
+        return
+    if status == 481 or status == 408:
+        # 12.2.1.2: they do not know of the call any more, or are gone
+        if status == 408:
+            call._bye()
+        call._end(status, ending(status))
+    elif not ours:
+        pass
+    elif credentials:
+        if proposal:
+            _send(call, proposal, (credentials,))
+        else:
+            _update(call, (credentials,))
+    else:
+        _refused(call, status, message, proposal)
+
+
+def _refused(call, status, message, proposal):
+    """Our re-INVITE or UPDATE was refused: the session is as it was (14.1), and may be changed later."""
+    call._attempts += 1
+    retry_ms = 0
+    if call._attempts > _ATTEMPTS:
+        pass
+    elif status == 491:
+        # 14.1: in units of 10 ms; whoever owns the Call-ID waits longer
+        chance = urandom(1)[0]
+        retry_ms = chance % 201 * 10 if call.incoming else 2100 + chance % 191 * 10
+        retry_ms = retry_ms or 10
+    elif status == 422 and lend("sip.session").longer(call, message):
+        retry_ms = 10
+    elif not proposal and status in (405, 501):
+        # What their Allow promised they do not do.
+        call._lifetime = call._lifetime[:2] + (False, False)
+        retry_ms = 10
+    elif status == 500 or status == 503:
+        value = (message.get(field(b"retry-after")) or b"").split(b";")[0].split(b"(")[0].strip()
+        if value.isdigit() and len(value) < 3:
+            retry_ms = max(1000 * int(value), 10)
+    if retry_ms:
+        _later(call, retry_ms)
+        return
+    call._wish = call.on_hold
+    if call._wanted:
+        begin(call)
+
+
+def _later(call, delay_ms):
+    call._retry = call.agent.timers.after(delay_ms, call._due, "modify")
+
+
+def _accepted(call, transaction, proposal, message):
+    """2xx to our re-INVITE or UPDATE."""
+    call.dialog.refresh(message)
+    if proposal:
+        call._acknowledge()
+    call._change = None
+    if call.state != "up":
+        return  # our BYE is under way
+    call._attempts = 0
+    if proposal:
+        hold, body = proposal
+        modified = lend("sip.modified")
+        try:
+            media = modified.read(call, body, call.agent.session_of(message))
+        except ValueError:
+            media = None
+        call.agent.spare()
+        call._local = body
+        held = call.on_hold
+        call.on_hold = hold
+        if media:
+            if b"\r\na=sendonly" not in body and b"\r\na=sendrecv" not in body:
+                media.held = call.media.held  # who is offered nothing to hear cannot say that it holds us
+            modified.agreed(call, media, held != hold)
+    lend("sip.session").agreed(call, message)
+    if call._wanted:
+        begin(call)

@@ -1,0 +1,525 @@
+"""Calls that change: hold, refresh, another address, glare, UPDATE, by us and by them, in virtual time."""
+
+from virtual_sip import SDP, World, reply, request
+
+from sip.message import parse
+from sip.scan import field
+from sip.sdp import parse as parse_sdp
+
+HOLD = SDP + b"a=sendonly\r\n"
+TO = b"<sip:door@192.0.2.1>"
+
+
+class Log:
+    def __init__(self):
+        self.events = []
+
+    def __call__(self, call, event):
+        self.events.append(event)
+
+
+class There:
+    """A phone played by hand in a call that is up; `incoming`: it called the door."""
+
+    def __init__(self, incoming, body=SDP, answer=SDP, more=()):
+        self.world = World()
+        self.agent = self.world.agent("192.0.2.1", on_call=self._answer)
+        self.phone = self.world.phone("192.0.2.2")
+        self.sequence = 0
+        self.log = Log()
+        if incoming:
+            self.phone.send(request(b"INVITE", body=body, more=more))
+            self.first = self.phone.last(200)
+            self.to = self.first.get(3)
+            self.ours, self.tag, self.call_id = self.to, b"me", b"c1"
+            self.sequence = 1
+            self.ack(1)
+        else:
+            self.call = self.agent.call("sip:phone@192.0.2.2", "192.0.2.1", 5000, self.log)
+            self.first = self.phone.last(method=b"INVITE")
+            self.phone.send(reply(self.first, 200, body=answer, more=more))
+            self.to, self.tag, self.call_id = self.first.get(2), b"them", self.first.call_id
+        self.call = self.agent.calls[0]
+        assert self.call.state == "up"
+        del self.phone.got[:]
+        del self.log.events[:]
+
+    def _answer(self, call):
+        call.on_event = self.log
+        call.answer("192.0.2.1", 5000)
+
+    def ask(self, method, body=b"", more=(), sequence=None):
+        """A request of the phone inside the call; the newest response to it, None when there is none."""
+        if sequence is None:
+            self.sequence = sequence = self.sequence + 1
+        known = len(self.phone.got)
+        # From has the phone's URI as request() writes it: tags and Call-ID are what counts
+        self.phone.send(request(method, sequence, b"z9hG4bK%s%d" % (method, sequence), self.to, self.tag, self.call_id, body, more))
+        self.world.deliver()
+        answers = [one for one in self.phone.got[known:] if one.status]
+        return answers[-1] if answers else None
+
+    def ack(self, sequence=None, body=b""):
+        self.phone.send(request(b"ACK", sequence or self.sequence, b"z9hG4bKack%d" % self.sequence, self.to, self.tag, getattr(self, "call_id", b"c1"), body))
+
+    def answer(self, status, body=b"", more=(), method=b"INVITE"):
+        """The phone's response to the newest request of the door's; gives that request."""
+        asked = self.phone.last(method=method)
+        self.phone.send(reply(asked, status, body=body, more=more))
+        return asked
+
+    def direction(self, message):
+        return parse_sdp(message.body).media[0].direction
+
+    def version(self, message):
+        return int(parse_sdp(message.body).origin.split()[2])
+
+    def is_quiet(self):
+        """All is over: nothing lies in any table, and no fault was met."""
+        self.call.hangup()
+        self.world.run(70000)
+        agent = self.agent
+        return not agent.calls and not len(agent.transactions) and not len(agent.timers) and not agent.faults
+
+
+# --- Hold by us.
+
+
+def test_hold_and_resume_by_us():
+    for incoming in (True, False):
+        it = There(incoming)
+        call = it.call
+        version = it.version(it.first)
+        call.hold()
+        asked = it.phone.last(method=b"INVITE")
+        assert b"a=sendonly\r\n" in asked.body and b"sendrecv" not in asked.body and it.version(asked) == version + 1
+        assert asked.to_tag == it.tag and asked.contact.uri == b"sip:door@192.0.2.1:5060" and not call.on_hold
+        it.answer(200, SDP + b"a=recvonly\r\n")
+        assert call.on_hold and not call.media.held and call.media.send and not call.media.receive
+        ack = it.phone.last(method=b"ACK")
+        assert ack.cseq == asked.cseq and it.log.events == ["media"]
+        call.resume()
+        asked = it.phone.last(method=b"INVITE")
+        assert b"a=sendrecv\r\n" in asked.body and it.version(asked) == version + 2
+        it.answer(200, SDP)
+        assert not call.on_hold and call.media.receive and it.log.events == ["media", "media"]
+        assert it.phone.methods() == [b"INVITE", b"ACK", b"INVITE", b"ACK"] and it.is_quiet()
+
+
+def test_a_hold_that_is_refused_leaves_the_session_as_it_was():
+    for status in (488, 403, 500, 606):
+        it = There(True)
+        media = it.call.media
+        it.call.hold()
+        it.answer(status)
+        assert it.phone.methods() == [b"INVITE", b"ACK"] and it.call.state == "up"
+        assert not it.call.on_hold and it.call.media is media and not it.log.events
+        it.call.hold()  # and may be asked again
+        it.answer(200, SDP + b"a=recvonly\r\n")
+        assert it.call.on_hold and it.is_quiet()
+
+
+def test_hold_of_who_holds_us_is_inactive():
+    it = There(True)
+    ok = it.ask(b"INVITE", HOLD)
+    it.ack()
+    assert it.direction(ok) == 2 and it.call.media.held
+    it.call.hold()
+    assert b"a=inactive\r\n" in it.phone.last(method=b"INVITE").body
+    it.answer(200, SDP + b"a=inactive\r\n")
+    assert it.call.on_hold and it.call.media.held and not it.call.media.send and not it.call.media.receive
+    # they let go: we still hold
+    ok = it.ask(b"INVITE", SDP)
+    it.ack()
+    assert it.direction(ok) == 1 and not it.call.media.held and it.call.on_hold and it.call.media.send
+    it.call.resume()
+    it.answer(200, SDP)
+    assert it.call.media.send and it.call.media.receive and it.is_quiet()
+
+
+def test_hold_and_resume_one_after_the_other_do_not_overlap():
+    it = There(True)
+    it.call.hold()
+    it.call.resume()
+    it.call.hold()
+    assert it.phone.methods() == [b"INVITE"]
+    it.answer(200, SDP + b"a=recvonly\r\n")
+    assert it.phone.methods() == [b"INVITE", b"ACK", b"INVITE"], "what was wished meanwhile"
+    assert it.direction(it.phone.last(method=b"INVITE")) == 1
+    it.answer(200, SDP + b"a=recvonly\r\n")
+    it.call.resume()
+    it.answer(200, SDP)
+    assert not it.call.on_hold and it.is_quiet()
+
+
+def test_hold_waits_for_their_ack():
+    it = There(True)
+    it.ask(b"INVITE", SDP)
+    it.call.hold()
+    assert it.phone.methods() == []
+    it.ack()
+    assert it.phone.methods() == [b"INVITE"]
+    it.answer(200, SDP + b"a=recvonly\r\n")
+    assert it.call.on_hold and it.is_quiet()
+
+
+def test_nobody_is_put_on_hold_before_the_call_is_up():
+    world = World()
+    agent = world.agent("192.0.2.1")
+    phone = world.phone("192.0.2.2")
+    call = agent.call("sip:phone@192.0.2.2", "192.0.2.1", 5000)
+    call.hold()
+    call.renew("192.0.2.1", 5002)
+    assert phone.methods() == [b"INVITE"] and not agent.faults
+
+
+def test_our_hold_after_a_two_codec_answer_keeps_the_first():
+    it = There(False, answer=SDP.replace(b"0 8 101", b"8 0 120").replace(b":101", b":120"))
+    assert it.call.media.payload == 8 and it.call.media.events == 120
+    ok = it.ask(b"INVITE", SDP.replace(b"0 8 101", b"8 120").replace(b":101", b":120"))
+    it.ack()
+    assert b"RTP/AVP 8 120\r\n" in ok.body and it.call.media.payload == 8 and not it.log.events, "nothing has changed"
+    it.call.hold()
+    assert b"RTP/AVP 8 120\r\n" in it.phone.last(method=b"INVITE").body
+    it.answer(200, SDP.replace(b"0 8 101", b"8") + b"a=recvonly\r\n")
+    assert it.call.on_hold and it.is_quiet()
+
+
+def test_a_re_offer_keeps_the_lines_that_were_refused():
+    offer = SDP.replace(b"m=audio", b"m=video 4002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=audio")
+    it = There(True, body=offer)
+    it.call.hold()
+    sent = parse_sdp(it.phone.last(method=b"INVITE").body)
+    assert [(one.kind, one.port) for one in sent.media] == [(b"video", 0), (b"audio", 5000)] and sent.media[1].direction == 1
+    it.answer(200, offer.replace(b"video 4002", b"video 0") + b"a=recvonly\r\n")
+    assert it.call.on_hold and it.call.media.index == 1 and it.call.media.port == 4000
+    # and so does what we offer when they do not
+    ok = it.ask(b"INVITE")
+    sent = parse_sdp(ok.body)
+    assert [(one.kind, one.port) for one in sent.media] == [(b"video", 0), (b"audio", 5000)]
+    assert sent.media[1].formats == [b"0", b"8", b"101"] and sent.media[1].direction == 1
+    it.ack(body=offer.replace(b"video 4002", b"video 0") + b"a=recvonly\r\n")
+    assert it.call.state == "up" and it.is_quiet()
+
+
+def test_a_new_address_of_ours():
+    it = There(True)
+    it.agent.host = "192.0.2.7"
+    it.agent.transport.source = ("192.0.2.7", 5060)
+    it.world.agents[("192.0.2.7", 5060)] = it.agent
+    it.call.renew("192.0.2.7", 5010)
+    asked = it.phone.last(method=b"INVITE")
+    assert asked.contact.uri == b"sip:door@192.0.2.7:5060" and asked.via.host == b"192.0.2.7"
+    session = parse_sdp(asked.body)
+    assert session.media[0].host == b"192.0.2.7" and session.media[0].port == 5010 and session.origin.endswith(b"192.0.2.7")
+    it.phone.send(reply(asked, 200, body=SDP), ("192.0.2.7", 5060))
+    assert it.phone.methods() == [b"INVITE", b"ACK"] and it.is_quiet()
+
+
+# --- Hold and more by them.
+
+
+def test_hold_by_them_in_each_way():
+    for body, ours, send, receive in (
+        (HOLD, 2, False, True), (SDP + b"a=inactive\r\n", 0, False, False),
+        (SDP.replace(b"c=IN IP4 192.0.2.2", b"c=IN IP4 0.0.0.0"), 2, False, True),
+    ):  # fmt: skip
+        for incoming in (True, False):
+            it = There(incoming)
+            version = it.version(it.first)
+            ok = it.ask(b"INVITE", body)
+            it.ack()
+            assert it.direction(ok) == ours and it.version(ok) == version + 1
+            media = it.call.media
+            assert media.held and (media.send, media.receive) == (send, receive) and it.log.events == ["media"]
+            ok = it.ask(b"INVITE", SDP)
+            it.ack()
+            assert it.direction(ok) == 3 and it.version(ok) == version + 2
+            assert not it.call.media.held and it.call.media.send and it.log.events == ["media", "media"] and it.is_quiet()
+
+
+def test_a_refresh_gets_the_same_answer_and_is_no_news():
+    it = There(True)
+    for _ in range(3):
+        ok = it.ask(b"INVITE", SDP)
+        it.ack()
+        assert ok.body == it.first.body
+    assert not it.log.events and it.is_quiet()
+
+
+def test_another_codec_port_and_target():
+    it = There(False)
+    ok = it.ask(b"INVITE", SDP.replace(b"4000 RTP/AVP 0 8 101", b"4020 RTP/AVP 8 97").replace(b"101", b"97"), (b"Contact: <sip:elsewhere@192.0.2.2:5060>",))
+    it.ack()
+    assert b"m=audio 5000 RTP/AVP 8 97\r\n" in ok.body
+    assert (it.call.media.payload, it.call.media.port, it.call.media.events) == (8, 4020, 97)
+    it.call.hangup()
+    assert it.phone.last(method=b"BYE").uri == b"sip:phone@192.0.2.2:5060", "the first Contact counts"
+    it = There(True)
+    moved = request(b"INVITE", 2, b"z9hG4bKm", it.to, body=SDP).replace(b"Contact: <sip:phone@192.0.2.2:5060>", b"Contact: <sip:desk@192.0.2.2:5060>")
+    it.phone.send(moved)
+    it.ack(2)
+    it.call.hangup()
+    assert it.phone.last(method=b"BYE").uri == b"sip:desk@192.0.2.2:5060" and it.is_quiet()
+
+
+def test_offers_that_do_not_fit_are_refused_and_the_call_goes_on():
+    it = There(True)
+    media = it.call.media
+    for body in (
+        SDP.replace(b"0 8 101", b"18"), SDP.replace(b"audio 4000", b"audio 0"), SDP[: SDP.find(b"m=")], b"hello",
+        SDP.replace(b"m=audio", b"m=video"), SDP.replace(b"c=IN IP4 192.0.2.2", b"c=IN IP4 name.example"),
+    ):  # fmt: skip
+        for method in (b"INVITE", b"UPDATE"):
+            assert it.ask(method, body).status == 488, body
+            if method == b"INVITE":
+                it.ack()
+    assert it.call.state == "up" and it.call.media is media and not it.log.events
+    assert it.ask(b"INVITE", HOLD).status == 200
+    it.ack()
+    assert it.is_quiet()
+
+
+def test_what_was_refused_does_not_move_the_target():
+    it = There(True)
+    bad = request(b"INVITE", 2, b"z9hG4bKm", it.to, body=b"hello").replace(b"<sip:phone@192.0.2.2:5060>", b"<sip:x@192.0.2.99>")
+    it.phone.send(bad)
+    assert it.phone.last(488)
+    it.call.hangup()
+    assert it.phone.last(method=b"BYE").uri == b"sip:phone@192.0.2.2:5060"
+
+
+def test_a_re_invite_without_an_offer_gets_ours_and_the_ack_answers():
+    it = There(True)
+    ok = it.ask(b"INVITE")
+    assert it.direction(ok) == 3 and parse_sdp(ok.body).media[0].formats == [b"0", b"8", b"101"]
+    it.ack(body=HOLD.replace(b"0 8 101", b"8 101"))
+    assert it.call.media.held and it.call.media.payload == 8 and it.log.events == ["media"]
+    # an ACK without an answer, or with one that cannot be: all stays as it is
+    for body in (b"", SDP.replace(b"0 8 101", b"18"), b"hello"):
+        it.ask(b"INVITE")
+        it.ack(body=body)
+        assert it.call.state == "up" and it.call.media.held and it.log.events == ["media"]
+    assert it.is_quiet()
+
+
+# --- Glare and refusals for the moment.
+
+
+def test_glare():
+    for incoming, least, most in ((True, 0, 2000), (False, 2100, 4000)):
+        waits = []
+        for _ in range(5):
+            it = There(incoming)
+            it.call.hold()
+            assert it.ask(b"INVITE", HOLD).status == 491, "ours is open"
+            it.ack()
+            at = it.world.now_ms
+            it.answer(491)
+            it.world.run(4100)
+            asked = [one for one in it.phone.got if one.method == b"INVITE"]
+            assert asked[1].cseq == asked[0].cseq + 1 and asked[1].body == asked[0].body or it.version(asked[1]) > it.version(asked[0])
+            waits.append([entry[0] - at for entry in it.world.log if entry[0] > at and entry[3].startswith(b"INVITE")][0])
+            it.answer(200, SDP + b"a=recvonly\r\n")
+            assert it.call.on_hold
+        assert all([least <= wait <= most + 20 for wait in waits]), waits
+        assert len(set(waits)) > 1, "by chance"
+
+
+def test_their_change_while_ours_waits_after_491():
+    it = There(True)
+    it.call.hold()
+    it.answer(491)
+    ok = it.ask(b"INVITE", HOLD)
+    it.ack()
+    assert ok.status == 200 and it.call.media.held
+    it.world.run(4100)
+    assert b"a=inactive" in it.phone.last(method=b"INVITE").body, "they hold us by now"
+    it.answer(200, SDP + b"a=inactive\r\n")
+    assert it.call.on_hold and it.call.media.held and it.is_quiet()
+
+
+def test_491_for_ever_is_given_up():
+    it = There(True)
+    it.call.hold()
+    for _ in range(12):
+        try:
+            it.answer(491)
+        except AssertionError:
+            pass
+        it.world.run(4100)
+    tries = set([one.cseq for one in it.phone.got if one.method == b"INVITE"])
+    assert 4 <= len(tries) <= 8 and it.call.state == "up" and not it.call.on_hold and it.is_quiet()
+
+
+def test_500_with_retry_after_is_tried_again():
+    it = There(True)
+    it.call.hold()
+    it.answer(500, more=(b"Retry-After: 7 (busy)",))
+    it.world.run(6900)
+    assert it.phone.methods().count(b"INVITE") == 1
+    it.world.run(200)
+    assert it.phone.methods().count(b"INVITE") == 2
+    it.answer(200, SDP + b"a=recvonly\r\n")
+    assert it.call.on_hold and it.is_quiet()
+
+
+def test_a_second_invite_before_the_first_is_answered_is_500():
+    world = World()
+    calls = []
+    agent = world.agent("192.0.2.1", on_call=lambda call: (calls.append(call), call.ring()))
+    phone = world.phone("192.0.2.2")
+    phone.send(request(b"INVITE", body=SDP))
+    to = phone.last(180).get(3)
+    phone.send(request(b"INVITE", 2, b"z9hG4bK2", to, body=SDP))
+    assert phone.statuses() == [180, 500] and phone.last(500).get(field(b"retry-after")).isdigit()
+    phone.send(request(b"UPDATE", 3, b"z9hG4bK3", to, body=SDP))
+    assert phone.statuses() == [180, 500, 500], "their first offer waits for its answer"
+    phone.send(request(b"UPDATE", 4, b"z9hG4bK4", to))
+    assert phone.statuses() == [180, 500, 500, 200] and calls[0].state == "incoming" and agent.calls == calls
+
+
+def test_a_re_invite_that_gets_481_or_nothing_ends_the_call():
+    for status in (481, 408, None):
+        it = There(True)
+        it.call.hold()
+        if status:
+            it.answer(status)
+        else:
+            it.world.run(33000)
+        assert it.call.state == "ended" and it.log.events == ["ended"] and it.call.status == (status or 408)
+        assert (b"BYE" in it.phone.methods()) == (status != 481) and it.is_quiet()
+
+
+def test_their_bye_during_our_re_invite():
+    it = There(True)
+    it.call.hold()
+    assert it.ask(b"BYE").status == 200 and it.call.state == "ended"
+    it.answer(487)
+    assert it.phone.methods() == [b"INVITE", b"ACK"] and it.is_quiet()
+    it = There(True)
+    it.call.hold()
+    it.ask(b"BYE")
+    it.answer(200, SDP)  # their answer had been under way
+    assert it.phone.methods() == [b"INVITE", b"ACK"] and it.log.events == ["ended"] and it.is_quiet()
+
+
+def test_our_bye_during_our_re_invite():
+    it = There(True)
+    it.call.hold()
+    it.call.hangup()
+    it.answer(200, SDP)
+    assert it.phone.methods() == [b"INVITE", b"BYE", b"ACK"] and it.is_quiet()
+
+
+def test_a_bye_that_crosses_ours_is_fine():
+    it = There(True)
+    it.call.hangup()
+    assert it.ask(b"BYE").status == 200
+    assert it.ask(b"INVITE", SDP).status == 481
+    it.answer(200, method=b"BYE")
+    assert it.ask(b"BYE").status == 481 and it.log.events == ["ended"] and it.is_quiet()
+
+
+def test_our_ack_for_a_re_invite_is_repeated():
+    it = There(True)
+    it.call.hold()
+    for _ in range(3):
+        it.answer(200, SDP + b"a=recvonly\r\n")
+    acks = [one.data for one in it.phone.got if one.method == b"ACK"]
+    assert len(acks) == 3 and acks[0] == acks[2] and it.log.events == ["media"]
+    # a copy of an older 2xx has nothing to do with the newer
+    old = it.phone.last(method=b"INVITE")
+    it.call.resume()
+    it.phone.send(reply(old, 200, body=SDP + b"a=recvonly\r\n"))
+    it.answer(200, SDP)
+    assert [one.cseq for one in it.phone.got if one.method == b"ACK"][-1] == old.cseq + 1 and it.is_quiet()
+
+
+def test_a_2xx_without_an_answer_does_not_end_the_call():
+    it = There(True)
+    media = it.call.media
+    it.call.hold()
+    it.answer(200)
+    assert it.call.state == "up" and it.call.on_hold and it.call.media is media and it.is_quiet()
+
+
+# --- UPDATE.
+
+
+def test_update_with_and_without_an_offer():
+    for incoming in (True, False):
+        it = There(incoming)
+        ok = it.ask(b"UPDATE", HOLD)
+        assert ok.status == 200 and it.direction(ok) == 2 and it.call.media.held and ok.contact.uri
+        ok = it.ask(b"UPDATE")
+        assert ok.status == 200 and not ok.body and it.call.media.held
+        ok = it.ask(b"UPDATE", SDP)
+        assert it.direction(ok) == 3 and not it.call.media.held and it.log.events == ["media", "media"]
+        it.call.hold()
+        assert it.ask(b"UPDATE", SDP).status == 491
+        assert it.ask(b"UPDATE").status == 200
+        it.answer(200, SDP + b"a=recvonly\r\n")
+        assert it.call.on_hold and it.is_quiet()
+
+
+def test_update_moves_the_target():
+    it = There(True)
+    it.phone.send(request(b"UPDATE", 2, b"z9hG4bKu", it.to).replace(b"<sip:phone@192.0.2.2:5060>", b"<sip:desk@192.0.2.2:5060>"))
+    it.call.hangup()
+    assert it.phone.last(method=b"BYE").uri == b"sip:desk@192.0.2.2:5060"
+
+
+def test_update_while_our_invite_has_no_reliable_answer_is_491():
+    world = World()
+    agent = world.agent("192.0.2.1")
+    phone = world.phone("192.0.2.2")
+    call = agent.call("sip:phone@192.0.2.2", "192.0.2.1", 5000)
+    invite = phone.last(method=b"INVITE")
+    phone.send(reply(invite, 183, body=SDP))
+    own = invite.get(2)
+    update = request(b"UPDATE", 1, b"z9hG4bKu", own, b"them", invite.call_id, SDP)
+    phone.send(update)
+    assert phone.statuses() == [491]
+    phone.send(request(b"UPDATE", 2, b"z9hG4bKu2", own, b"them", invite.call_id))
+    assert phone.statuses() == [491, 200] and call.state == "early"
+    phone.send(request(b"INVITE", 3, b"z9hG4bKu3", own, b"them", invite.call_id, SDP))
+    assert phone.statuses() == [491, 200, 491]
+
+
+def test_two_agents_hold_each_other_with_every_third_datagram_lost():
+    world = World()
+    calls = []
+
+    def on_call(call):
+        calls.append(call)
+        call.answer("192.0.2.2", 5002)
+
+    one = world.agent("192.0.2.1")
+    two = world.agent("192.0.2.2", on_call=on_call)
+    here = one.call("sip:door@192.0.2.2", "192.0.2.1", 5000)
+    world.run(1000)
+    there = calls[0]
+    count = [0]
+
+    def lose(data, source, peer):
+        count[0] += 1
+        return count[0] % 3 == 1
+
+    world.lose = lose
+    here.hold()
+    there.hold()
+    world.run(40000)
+    assert here.on_hold and there.on_hold and here.state == there.state == "up"
+    assert here.media.held and there.media.held and not (here.media.send or there.media.send)
+    here.resume()
+    world.run(20000)
+    assert not here.on_hold and not there.media.held and here.media.held
+    there.resume()
+    world.run(20000)
+    for call in (here, there):
+        assert call.media.send and call.media.receive and not call.media.held and not call.on_hold
+    here.hangup()
+    world.run(70000)
+    for agent in (one, two):
+        assert not agent.calls and not len(agent.transactions) and not len(agent.timers) and not agent.faults
