@@ -8,15 +8,28 @@ import pytest
 HOST = "127.0.0.1"
 
 
+class User:
+    """What an agent is to its transport."""
+
+    def __init__(self):
+        self.got = []
+
+    def receive(self, data, source):
+        self.got.append(data)
+
+    def make_room(self):
+        pass
+
+
 @pytest.fixture
 def arrived():
     """A function: sends datagrams to a transport of its own, one after the other -> what it handed on, and the transport."""
-    from sip.transport import UdpTransport
+    from sip.transport import Transport
 
     def run(datagrams, wanted):
-        got = []
-        transport = UdpTransport(lambda host, port: (host, port), lambda address: address,
-                                 lambda data, source: got.append(data), lambda: None)
+        user = User()
+        got = user.got
+        transport = Transport(user, lambda host, port: (host, port), lambda address: address)
 
         async def main():
             transport.open(HOST, 0)
@@ -55,14 +68,14 @@ def test_after_a_while_the_small_piece_is_enough_again(arrived):
 
 
 def test_sending_to_nowhere_is_counted():
-    from sip.transport import UdpTransport
+    from sip.transport import Transport
 
     def pack(host, port):
         if host != HOST:
             raise ValueError("'%s' is not an IPv4 address" % host)
         return host, port
 
-    transport = UdpTransport(pack, None, None, None)
+    transport = Transport(User(), pack, None)
     assert not transport.send(b"x", (HOST, 9)), "it is not open"
     transport.open(HOST, 0)
     assert transport.send(b"x", (HOST, 9))
@@ -72,16 +85,16 @@ def test_sending_to_nowhere_is_counted():
 
 
 def test_a_trace_is_told_of_each_message_that_comes_and_goes(arrived):
-    from sip.transport import UdpTransport
+    from sip.transport import Transport
 
     seen = []
-    UdpTransport.trace = lambda transport, direction, data, peer: seen.append((direction, data))
+    Transport.trace = lambda transport, direction, data, peer: seen.append((direction, data))
     try:
         arrived([b"a", b"b" * 2000], [1])  # one that was dropped is not shown
-        transport = UdpTransport(lambda host, port: (host, port), None, None, None)
+        transport = Transport(User(), lambda host, port: (host, port), None)
         transport.open(HOST, 0)
         assert transport.send(b"x", (HOST, 9)) and not transport.send(b"y" * 70000, (HOST, 9))
         transport.close()
     finally:
-        UdpTransport.trace = None
+        Transport.trace = None
     assert seen == [("<", b"a"), (">", b"x")]

@@ -5,11 +5,13 @@ asyncio: sleep_ms wait_for_ms
 gc:      mem_free mem_alloc threshold
 sys:     print_exception
 
-`readable(sock)` waits for a socket, as MicroPython's own asyncio queue does.
+`readable(sock)` waits for a socket, as MicroPython's own asyncio queue does; `readinto(sock, buffer)` and `write(sock, data)`
+do what these methods of its sockets do.
 """
 
 import asyncio
 import gc
+import ssl
 import sys
 import time
 import traceback
@@ -52,17 +54,6 @@ def asyncio_wait_for_ms(awaitable, ms):
 
 
 async def readable(sock):
-    """Waits until a socket has something to read: what sip/ awaits where asyncio has no MicroPython I/O queue."""
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(sock, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(sock)
-
-
-async def readable(sock):
     """Until the non-blocking socket has something to read."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
@@ -71,6 +62,22 @@ async def readable(sock):
         await ready.wait()
     finally:
         loop.remove_reader(sock)
+
+
+def readinto(sock, buffer):
+    """MicroPython's socket.readinto() of a non-blocking stream: bytes read, 0 at the end, None when there is nothing yet."""
+    try:
+        return sock.recv_into(buffer)
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return None
+
+
+def write(sock, data):
+    """MicroPython's socket.write() of a non-blocking stream: bytes written, None when none would go now."""
+    try:
+        return sock.send(data)
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return None
 
 
 def print_exception(exception, file=sys.stdout):

@@ -18,9 +18,10 @@ from .message import ParseError, parse, response
 from .scan import H_CALL_ID, H_CONTENT_TYPE, H_REQUIRE
 from .timers import Timers
 from .transaction import ACKED, REQUEST, Transactions, token
-from .transport import UdpTransport
+from .transport import Transport
 
 _TICK_MS = const(20)
+_STREAM_MS = const(5)  # between two looks at open streams
 _PORT = const(5060)
 _FORGOTTEN_MS = const(300000)
 
@@ -49,6 +50,10 @@ class Agent:
     on_replaced = None
     on_message = None
     on_info = None
+    # For TLS; None and "": what a certificate is judged by is not there, and none is believed.
+    time_known = None  # time_known() -> whether the clock is right; None: it is
+    tls_name = ""  # the name that the server's certificate must have; empty: the server's own
+    tls_ca = ""  # path of a file with the certificates that we trust, DER, one behind the other
     CALLS = 4  # dialogs kept at once: one or two that talk, and those that wait for a last ACK
     # Header fields that say who and what we are; one constant, since each costs the heap 64 bytes besides its text. A comma
     # behind a method says to _on_new_request that it is ours: so ACK is the last.
@@ -71,7 +76,7 @@ class Agent:
         self.dns = dns
         self.dns_cache = {}
         self.timers = Timers() if timers is None else timers
-        self.transport = UdpTransport(pack, unpack, self.receive, self.make_room)
+        self.transport = Transport(self, pack, unpack)
         self.transactions = Transactions(self.timers, self.send)
         self.calls = []
         self.registration = None
@@ -152,9 +157,10 @@ class Agent:
         """Sends to a peer; False when the transport refused."""
         return self.transport.send(data, peer)
 
-    def flow_lost(self, peer, why=""):
-        """From the transport: the stream to `peer` could not be opened, or broke; `why` in words, as far as known."""
-        self.transactions.lost(peer, why)
+    def flow_lost(self, peer, why="", again=False):
+        """From the transport: the stream to `peer` could not be opened, or broke; `why` in words, as far as known. `again`:
+        what was sent on it may be sent once more on another."""
+        lend("sip.streaming").tell(self.transactions, peer, why, again)
 
     def address_of(self, raw):
         """The peer that a SIP URI whose host is an address stands for; ValueError for anything else. (host, port), for a
@@ -461,6 +467,10 @@ class Agent:
         while True:
             try:
                 wait_ms = self.timers.run()
+                if self.transport.tick():
+                    wait_ms = 1
+                elif self.transport.streams and not 0 < wait_ms < _STREAM_MS:
+                    wait_ms = _STREAM_MS
             except Exception as error:
                 self.fault(error)
                 wait_ms = _TICK_MS

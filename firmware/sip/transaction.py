@@ -9,6 +9,7 @@ import gc
 from binascii import hexlify
 from os import urandom
 
+from lend import lend
 from micropython import const
 
 from .message import parse, request
@@ -144,7 +145,7 @@ class Transaction:
     ack = None  # INVITE client: our ACK for a refusal
     request = None  # server: the request, until a final response is sent
     source = None  # server: the peer that the request came from
-    _datagram = None  # client: what goes by UDP when a request that was too long for it finds no connection
+    datagram = None  # client: what goes by UDP when a request that was too long for it finds no connection
     tag = b""  # server: our To tag
     why = ""
     _interval_ms = 0
@@ -170,8 +171,8 @@ class Transaction:
 
     def fire(self, event, message=None):
         """One event; returns False where the table has no row for it."""
-        if event == ERROR and self._datagram and self.state == CALLING:
-            self._by_datagram()
+        if event == ERROR and self.datagram and self.state == CALLING:
+            lend("sip.oversize").by_datagram(self)
             return True
         table = self.table
         was = self.state
@@ -250,16 +251,6 @@ class Transaction:
             return
         self._again()
         self.deadline = self.owner.timers.after(_64T1, self._over)
-
-    def _by_datagram(self):
-        """18.1.1: what was sent on a stream for its length alone goes by UDP where nobody listens on one."""
-        self._retry = self.owner.timers.cancel(self._retry)
-        self.deadline = self.owner.timers.cancel(self.deadline)
-        self.data = self._datagram
-        self.peer = self.peer[:2]
-        self._datagram = None
-        self.why = ""
-        self.begin()
 
     def respond(self, status, data):
         """Server: sends a response and keeps it for retransmissions."""
@@ -351,22 +342,10 @@ class Transactions:
         transaction = Transaction(self, branch + b" " + method, table, CALLING, peer, user)
         transaction.data = data
         if len(data) > _LARGE and len(peer) == 2:
-            transaction._datagram = data
-            # The first one is our own Via's.
-            transaction.data = data.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP", 1)
-            transaction.peer = peer + (b"TCP",)
+            lend("sip.oversize").by_stream(transaction)
         self._table[transaction.key] = transaction
         transaction.begin()
         return transaction
-
-    def lost(self, peer, why=""):
-        """The stream to `peer` could not be opened, or broke: what waits for an answer on it fails now (8.1.3.1).
-        `why`: in words, for those who asked."""
-        for one in list(self._table.values()):
-            if one.is_client and one.is_live and one.peer[:3] == peer[:3]:
-                one.why = why
-                if not one.fire(ERROR):
-                    one.why = ""  # an INVITE that is being answered: the answer may come another way
 
     def server(self, request, peer, source):
         """A new request's transaction, or None when the table is full.

@@ -1,10 +1,10 @@
-"""Flows of datagrams: the only file in sip/ that opens a socket (RFC 3261 section 18, UDP)."""
+"""Where messages come in and go out (RFC 3261 section 18): UDP here; stream.py, loaded when the first one is needed, has TCP
+and TLS. No other file in sip/ opens a socket, but the resolver."""
 
 import asyncio
-import select
-import socket
 import sys
 
+from lend import lend
 from micropython import const
 
 try:
@@ -29,17 +29,24 @@ _RESERVE = (_USUAL + 64) // (8 if sys.maxsize >> 32 else 4)
 _PEERS = const(8)  # packed addresses remembered
 
 
-class UdpTransport:
-    """One UDP socket. `on_datagram(data, (host, port))` is called for each datagram, and `trace`, if it is not None, before
-    that and after each that was sent: trace("<" or ">", data, peer). It must neither raise nor wait."""
+class Transport:
+    """One UDP socket, one that listens for TCP on the same port, and the streams while there are any.
+
+    For each message `agent.receive(data, source)` is called; `agent.make_room()` when the heap has no room;
+    `agent.flow_lost(peer, why, again)` when a stream could not be opened, or broke. `trace`, if it is not None, is called before
+    a message is handed on and after one was sent: trace("<" or ">", data, peer). It must neither raise nor wait.
+    """
 
     trace = None
+    streams = None  # a stream.Streams while there are connections
+    flows_refused = 0
+    listener = None
+    _knocks = bytes  # of 0: nobody, as long as nobody listens
 
-    def __init__(self, pack, unpack, on_datagram, on_full):
+    def __init__(self, agent, pack, unpack):
+        self.agent = agent
         self.pack = pack  # pack(host, port) -> what the port's sockets take for an address
         self.unpack = unpack
-        self.on_datagram = on_datagram
-        self.on_full = on_full  # the heap has no room: on_full() makes some, if it can
         self.received = 0
         self.sent = 0
         self.send_errors = 0
@@ -47,31 +54,48 @@ class UdpTransport:
         self._socket = None
         self._long = 0
         self._reserve = [None] * _RESERVE
-        self._buffer = bytearray(_USUAL)
+        self.buffer = bytearray(_USUAL)
         self._packed = {}
 
     def open(self, host, port):
-        """Binds; OSError when the address or the port is not to be had."""
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            sock.bind(self.pack(host, port))
-        except OSError:
-            sock.close()
-            raise
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        # CPython's poll() gives a list where MicroPython's ipoll() allocates nothing.
-        self._ready = getattr(poll, "ipoll", poll.poll)
-        self._socket = sock
+        """Binds; OSError when the address or the port is not to be had for UDP. Where TCP has none, nobody can connect."""
+        lend("sip.sockets").open(self, host, port)
 
     def close(self):
-        sock, self._socket = self._socket, None
-        if sock:
-            sock.close()
+        lend("sip.sockets").close(self)
+
+    def tick(self):
+        """What concerns streams, to be called often: who knocks is let in, what has come is read, what is to go is written.
+        True while there is more to do at once."""
+        if self.streams is None:
+            for _ in self._knocks(0):
+                break
+            else:
+                return False
+        if self._flowing():
+            return self.streams.tick()
+        try:
+            self.listener.accept()[0].close()
+        except OSError:
+            pass  # gone again
+        return False
+
+    def _flowing(self):
+        """Whether there is room for streams; they are there then."""
+        if self.streams is None:
+            try:
+                self.streams = lend("sip.stream").Streams(self)
+            except MemoryError:
+                self.flows_refused += 1
+                self.agent.make_room()
+                return False
+        return True
 
     def send(self, data, peer):
-        """Sends one datagram to (host, port). False when the stack refused it, which is counted."""
+        """Sends a message to a peer. False when the stack refused it, which is counted; on a stream, when there is none and
+        none can be opened."""
+        if len(peer) > 2:
+            return self._flowing() and self.streams.send(data, peer)
         address = self._packed.get(peer)
         try:
             if address is None:
@@ -135,12 +159,12 @@ class UdpTransport:
             else:
                 # What came lies in the piece that was kept: it is copied out before anything that stays is made.
                 copy = None
-                self._buffer[:n] = data
+                self.buffer[:n] = data
             data = None
         try:
             self._reserve = [None] * _RESERVE
         except MemoryError:
-            self.on_full()
+            self.agent.make_room()
         if not size:
             return
         self.received += 1
@@ -149,8 +173,8 @@ class UdpTransport:
         elif n == size:
             self._long = _LONG_FOR
             return
-        data = copy or bytes(memoryview(self._buffer)[:n])
+        data = copy or bytes(memoryview(self.buffer)[:n])
         address = self.unpack(address)
         if self.trace:
             self.trace("<", data, address)
-        self.on_datagram(data, address)
+        self.agent.receive(data, address)

@@ -1,0 +1,52 @@
+"""The sockets of a Transport: opened, and closed. Loaded for the moment by transport.py and streaming.py."""
+
+import select
+import socket
+
+
+def bound(transport, host, port, kind):
+    """A socket that does not wait, bound to our address. OSError when that is not to be had."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
+    try:
+        sock.setblocking(False)
+        if kind == socket.SOCK_STREAM:
+            # Else the connections of before a restart keep the port for a minute.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(transport.pack(host, port))
+    except (OSError, ValueError):
+        sock.close()
+        raise
+    return sock
+
+
+def ready(sock):
+    """A function: given 0, an iterable of what there is to read at the socket, empty when nothing."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    # CPython's poll() gives a list where MicroPython's ipoll() allocates nothing.
+    return getattr(poll, "ipoll", poll.poll)
+
+
+def open(transport, host, port):
+    """See Transport.open()."""
+    sock = bound(transport, host, port, socket.SOCK_DGRAM)
+    transport._ready = ready(sock)
+    transport._socket = sock
+    try:
+        sock = bound(transport, host, port, socket.SOCK_STREAM)
+        sock.listen(2)
+    except OSError:
+        return
+    transport.listener = sock
+    transport._knocks = ready(sock)
+
+
+def close(transport):
+    """See Transport.close()."""
+    if transport.streams:
+        for flow in list(transport.streams.flows):
+            transport.streams.drop(flow)
+    for sock in (transport._socket, transport.listener):
+        if sock:
+            sock.close()
+    transport._socket = transport.listener = transport.streams = None

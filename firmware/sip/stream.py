@@ -1,0 +1,351 @@
+"""Streams of messages: TCP and TLS connections, ours and theirs (RFC 3261 section 18, RFC 5626). Loaded by transport.py with
+the first connection, and gone with the last; what is done with them now and then is in streaming.py.
+
+A connection is found by its key, (host, port, b"TCP" or b"TLS"): the far end of it. All is done from `tick()`, and nothing
+ever waits: what the network does not take yet stays in the flow's queue.
+"""
+
+import select
+
+from lend import lend
+from micropython import const
+
+try:
+    from asyncio import core  # noqa: F401  (MicroPython's)
+
+    def readinto(sock, buffer):
+        """Bytes read, 0 at the end, None when there is nothing yet."""
+        return sock.readinto(buffer)
+
+    def write(sock, data):
+        """Bytes written, None when none would go now."""
+        return sock.write(data)
+
+except ImportError:
+    # CPython's sockets raise where MicroPython's answer None.
+    from pc import readinto, write
+
+_QUEUED = const(8)  # messages that wait to be written, for each
+_LONGEST = const(8192)  # bytes of one message
+_LINE = const(1024)  # bytes within which a first line must end
+_BURST = const(6)  # reads of one connection before the others have their turn
+
+# A flow's states
+_WAITING = const(0)  # for the time, or for the end of a call: nothing is opened yet
+_CONNECTING = const(1)
+_SHAKING = const(2)  # TLS: not a byte of ours has gone yet
+_OPEN = const(3)
+_ENDING = const(4)  # what is queued goes out, then it is closed
+_BROKEN = const(5)  # seen while sending, to be told by the next tick
+
+# What frame() finds wrong.
+_NONSENSE = const(-1)
+_NO_LENGTH = const(-400)
+_TOO_LONG = const(-513)
+
+
+def frame(data, start=0):
+    """Where the message that begins at `start` of `data` (bytes) ends; 0 while more has to come to tell. Less than 0: it
+    never will: -1, it is no SIP; -400, its Content-Length is missing or wrong (18.3); -513, it is too long."""
+    line = data.find(b"\r\n", start)
+    if line < 0:
+        return _NONSENSE if len(data) - start > _LINE else 0
+    if b"sip/" not in data[start:line].lower():
+        return _NONSENSE
+    head = data.find(b"\r\n\r\n", line)
+    if head < 0:
+        return _TOO_LONG if len(data) - start > _LONGEST else 0
+    size = _content_length(data[line:head].lower())
+    if size < 0:
+        return _NO_LENGTH
+    end = head + 4 + size
+    if end - start > _LONGEST:
+        return _TOO_LONG
+    return end if end <= len(data) else 0
+
+
+def _content_length(fields):
+    """Of header fields in lower case, each with its line break before it; -1 when it is missing, wrong, or there twice and
+    different."""
+    if b"\n " in fields or b"\n\t" in fields:
+        fields = fields.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    found = -1
+    for name in (b"\ncontent-length", b"\nl"):
+        at = fields.find(name)
+        while at >= 0:
+            end = fields.find(b"\n", at + 1)
+            field, colon, value = (fields[at:] if end < 0 else fields[at:end]).partition(b":")
+            if colon and field.rstrip() == name:
+                value = value.strip()
+                if not value.isdigit() or len(value) > 6 or found >= 0 and found != int(value):
+                    return -1
+                found = int(value)
+            at = fields.find(name, at + 1)
+    return found
+
+
+class Flow:
+    """One connection. `key`: (host, port, b"TCP" or b"TLS")."""
+
+    raw = None  # the socket
+    sock = None  # what is read and written: the socket, or TLS upon it
+    fd = -1
+    event = 0  # what the poll said of it, until it is looked at
+    got = b""  # the beginning of a message
+    blank = 0  # bytes of line breaks in a row: four are a ping
+    alias = 0  # theirs: the port that their Via says they listen on (RFC 5923)
+    watched = False  # polled for room to write too
+    heard = False  # a message has come
+    pinged = False
+    ponged = False  # their side answers pings
+    timer = None
+
+    def __init__(self, key, state, ours, now):
+        self.key = key
+        self.state = state
+        self.ours = ours
+        self.queue = []
+        self.since = now  # in this state
+        self.used = now
+
+
+class Streams:
+    """All connections of a Transport."""
+
+    def __init__(self, transport):
+        self.transport = transport
+        self.agent = transport.agent
+        self.flows = []
+        self._listener = listener = transport.listener
+        self._fd = listener.fileno() if listener else -1
+        self._poll = poll = select.poll()
+        self._ready = getattr(poll, "ipoll", poll.poll)
+        if listener:
+            poll.register(listener, select.POLLIN)
+
+    # --- For streaming.py.
+
+    def flow(self, key, state, ours):
+        return Flow(key, state, ours, self.now())
+
+    def now(self):
+        return self.agent.timers.due(0)
+
+    def since_ms(self, at):
+        return -self.agent.timers.left_ms(at)
+
+    def look_after(self, flow, delay_ms):
+        """Has `due` of streaming.py look at it then."""
+        timers = self.agent.timers
+        timers.cancel(flow.timer)
+        flow.timer = timers.after(delay_ms, self._due, flow)
+
+    def _due(self, flow):
+        if flow in self.flows:
+            lend("sip.streaming").due(self, flow)
+
+    def take(self, flow, raw):
+        flow.raw = flow.sock = raw
+        flow.fd = raw.fileno()
+        self._poll.register(raw, select.POLLIN)
+
+    def watch(self, flow, wanted):
+        if flow.watched is not wanted:
+            flow.watched = wanted
+            self._poll.modify(flow.raw, select.POLLIN | select.POLLOUT if wanted else select.POLLIN)
+
+    def drop(self, flow):
+        """Closes it without a word."""
+        if flow not in self.flows:
+            return
+        self.flows.remove(flow)
+        self.agent.timers.cancel(flow.timer)
+        if flow.raw is None:
+            return
+        self._poll.unregister(flow.raw)
+        for sock in (flow.sock, flow.raw):
+            try:
+                sock.close()  # TLS leaves the socket open when the handshake failed
+            except OSError:
+                pass
+
+    # --- For the transport.
+
+    def send(self, data, peer):
+        """Sends on the connection to `peer`, opening one where there is none. A fourth part of the peer is the port to
+        connect to in place of the second (18.2.2: for a response whose connection is gone)."""
+        transport = self.transport
+        flow = self._find(peer)
+        try:
+            if flow is None:
+                if len(peer) > 3:
+                    return self.send(data, (peer[0], peer[3], peer[2]))
+                flow = lend("sip.streaming").opened(self, peer)
+            if flow is None or len(flow.queue) >= _QUEUED:
+                transport.send_errors += 1
+                return False
+            flow.queue.append(data)
+        except MemoryError:
+            transport.send_errors += 1
+            self.agent.make_room()
+            return False
+        if flow.state == _OPEN:
+            try:
+                self._drain(flow)
+            except (OSError, ValueError):
+                # Whoever else waits for something on it is told by the next tick; this goes on a new one.
+                flow.event |= select.POLLERR
+                flow.state = _BROKEN
+                return self.send(data, peer)
+        transport.sent += 1
+        if transport.trace:
+            transport.trace(">", data, flow.key)
+        return True
+
+    def _find(self, peer):
+        host, port, kind = peer[:3]
+        for flow in self.flows:
+            if flow.key[0] == host and flow.key[2] == kind and flow.state < _ENDING:
+                if flow.key[1] == port or flow.alias == port:
+                    return flow
+        return None
+
+    def tick(self):
+        """See Transport.tick()."""
+        knocked = False
+        for one, event in self._ready(0):
+            if one is self._listener or one == self._fd:
+                knocked = True
+            for flow in self.flows:
+                if one is flow.raw or one == flow.fd:
+                    flow.event |= event
+        if knocked:
+            self._let_in()
+        busy = False
+        for flow in list(self.flows):
+            if flow.event:
+                busy = True
+                self.work(flow)
+        if not self.flows:
+            self.transport.streams = None
+        return busy
+
+    def _let_in(self):
+        try:
+            raw, address = self._listener.accept()
+        except OSError:
+            return  # who knocked is gone again
+        try:
+            kept = lend("sip.streaming").let_in(self, raw, address)
+        except MemoryError:
+            kept = False
+            self.transport.flows_refused += 1
+            self.agent.make_room()
+        if not kept:
+            raw.close()
+
+    def work(self, flow):
+        """Reads and writes what there is. Whatever comes of it, this returns; MemoryError when even that has no room."""
+        flow.event = 0
+        try:
+            if flow.state == _BROKEN:
+                raise OSError("broken")
+            if flow.state == _CONNECTING:
+                flow.state = _OPEN
+                if flow.key[2] == b"TLS":
+                    flow.state = _SHAKING
+                    flow.since = self.now()
+                    flow.sock = lend("sip.tls").wrapped(self.agent, flow.raw, flow.key[0])
+                    if flow.raw.fileno() < 0:
+                        flow.raw = flow.sock  # CPython's TLS takes the socket over
+            self._read(flow)
+            if flow in self.flows:
+                self._drain(flow)
+                if flow.state == _ENDING and not flow.queue:
+                    self.drop(flow)
+        except (OSError, ValueError) as error:
+            lend("sip.streaming").lost(self, flow, error)
+        except MemoryError as error:
+            # What has come cannot be kept, and what follows would make no sense without it.
+            self.transport.out_of_memory += 1
+            self.agent.make_room()
+            lend("sip.streaming").lost(self, flow, error)
+
+    def _drain(self, flow):
+        """Writes what the network takes of the queue. OSError when it is broken."""
+        queue = flow.queue
+        while queue:
+            n = write(flow.sock, queue[0])
+            if not n:
+                break
+            flow.used = self.now()
+            if flow.state == _SHAKING:
+                flow.state = _OPEN
+            if n < len(queue[0]):
+                queue[0] = queue[0][n:]
+            else:
+                queue.pop(0)
+        # During a handshake TLS waits for the other side; of our own the poll would tell again and again.
+        self.watch(flow, bool(queue) and flow.state != _SHAKING)
+
+    def _read(self, flow):
+        buffer = self.transport.buffer
+        for _ in range(_BURST):
+            n = readinto(flow.sock, buffer)
+            if n is None:
+                return
+            if n == 0:
+                raise OSError("closed by the other side")
+            flow.used = self.now()
+            if flow.state == _SHAKING:
+                flow.state = _OPEN
+            data = bytes(memoryview(buffer)[:n])
+            self._split(flow, flow.got + data if flow.got else data)
+            flow.pinged = False
+            if flow not in self.flows or flow.state == _ENDING:
+                return
+        # More may wait inside TLS, where no poll sees it.
+        flow.event |= select.POLLIN
+
+    def _split(self, flow, data):
+        """Hands on the messages that `data` holds."""
+        flow.got = b""
+        at = 0
+        n = len(data)
+        while at < n:
+            if data[at] == 13 or data[at] == 10:
+                at += 1
+                flow.blank += 1
+                if flow.pinged:
+                    flow.ponged = True
+                if flow.blank == 4:
+                    # 3.5.1 of RFC 5626: two line breaks ask for one.
+                    flow.blank = 0
+                    if len(flow.queue) < _QUEUED:
+                        flow.queue.append(b"\r\n")
+                continue
+            flow.blank = 0
+            end = frame(data, at)
+            if end == 0:
+                flow.got = data[at:]
+                return
+            if end < 0:
+                self.agent.bad += 1
+                flow.state = _ENDING
+                answer = lend("sip.streaming").refusal(data[at:], -end, flow.key) if end != _NONSENSE else None
+                if answer:
+                    flow.queue.append(answer)
+                return
+            self._hand_on(flow, data if end - at == n else data[at:end])
+            at = end
+
+    def _hand_on(self, flow, message):
+        transport = self.transport
+        transport.received += 1
+        if not flow.heard:
+            flow.heard = True
+            if not flow.ours:
+                flow.alias = lend("sip.streaming").sent_by(message)
+        if transport.trace:
+            transport.trace("<", message, flow.key)
+        self.agent.receive(message, flow.key)
