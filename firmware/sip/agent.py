@@ -43,6 +43,7 @@ class Agent:
 
     `on_message(sender, text, call)` is called with a text and its sender's address, `call` None outside a call;
     `on_info(call, kind, body)` with an INFO and its Content-Type (both bytes), and gives True for one that it knows;
+    `on_refer(call, target)` when the other side wants us to call somebody else (text), and gives False to refuse;
     `on_replaced(old, new)` when the other side has put the call `new` in the place of `old`, before anything else of it.
     """
 

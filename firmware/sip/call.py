@@ -20,10 +20,11 @@ class Call:
     `state` is "calling", "ringing", "early" (their sound comes before they answer), "incoming", "up" or "ended";
     `media` is the sdp.Negotiated of the newest offer and answer; `status` and `ended` say how it ended.
     `on_hold` is True while we hold the other side; `media.held`, while it holds us.
-    `on_event(call, event)` is called with "ringing", "early", "media", "up" and "ended".
+    `on_event(call, event)` is called with "ringing", "early", "media", "up" and "ended"; with "transfer" when the call is
+    handed on to somebody else, or could not be: `news` says it.
 
     What few calls need is lent: sip.modify changes a call that is up, sip.session limits its life (RFC 4028),
-    sip.reliable has PRACK (RFC 3262), sip.forks the INVITE that several phones answer.
+    sip.reliable has PRACK (RFC 3262), sip.forks the INVITE that several phones answer, sip.refer hands calls on.
     """
 
     # What not every call has is an attribute of the class: a call pays for its own.
@@ -60,6 +61,11 @@ class Call:
     _retry = None  # when to try that again
     _lifetime = None  # RFC 4028: (seconds, whether we refresh, whether their Allow has UPDATE, whether a refresh is due)
     _expiry = None
+    news = ""
+    lines = ()  # more header field lines of our INVITE
+    transfer = None  # what refer.py knows of a REFER of theirs: both calls have it
+    refers = 0  # how many came
+    referred = None  # what it knows of ours
     _min_se = 0  # seconds: what a 422 asked for
 
     def __init__(self, agent, dialog, peer, on_event=None):
@@ -159,6 +165,11 @@ class Call:
         self._media_address = (host, port)
         lend("sip.modify").change(self, self._wish)
 
+    def refer(self, target):
+        """Asks the other side to go on with `target`: an address or number (text), or another Call of ours, which is then
+        over too. How it went comes as the event "transfer" (RFC 5589). ValueError, in words, when that cannot be."""
+        lend("sip.refer").send(self, target)
+
     # --- Outgoing.
 
     def invite(self, media_host, media_port):
@@ -182,6 +193,7 @@ class Call:
             lend("sip.forks").afresh(self)
         branch = agent.new_branch()
         lines = [agent.contact_line(self.peer), agent.ABOUT]
+        lines.extend(self.lines)
         if credentials:
             lines.append(credentials)
         if agent.session_expires_s or self._min_se:
@@ -492,6 +504,8 @@ class Call:
     def _tell(self, event):
         if event == "up" or event == "ended":
             self.agent.spare()
+        if self.transfer:
+            lend("sip.refer").told(self, event)
         if self.on_event:
             self.on_event(self, event)
 

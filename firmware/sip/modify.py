@@ -122,6 +122,9 @@ def on_response(call, transaction, status, message):
         if credentials:
             call._bye(credentials)
         return
+    if method == b"REFER" or method == b"NOTIFY":
+        lend("sip.again").refused(call, transaction, message, credentials)
+        return
     if ours:
         call._change = None
     if call.state != "up":

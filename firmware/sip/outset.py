@@ -29,6 +29,11 @@ def register(agent, wanted):
 
 def call(agent, target, media_host, media_port, on_event):
     """See Agent.call."""
+    return place(agent, address(agent, target), media_host, media_port, on_event)
+
+
+def address(agent, target):
+    """The URI (bytes) of a target (text); ValueError, in words, when it can never be called."""
     uri = target.strip().encode()
     registration = agent.registration
     if b":" not in uri and b"@" not in uri:
@@ -39,6 +44,13 @@ def call(agent, target, media_host, media_port, on_event):
         # "192.0.2.10:5070" and "101@192.0.2.10:5070" have a port, not a scheme.
         uri = b"sip:" + uri
     _check(agent, uri)
+    return uri
+
+
+def place(agent, uri, media_host, media_port, on_event, lines=()):
+    """Calls a URI. `lines`: further header field lines of the INVITE. ValueError, in words, when that cannot be."""
+    _check(agent, uri)
+    registration = agent.registration
     if agent.is_full():
         raise ValueError("too many calls are open: wait for one to end, or hang up")
     tag = token(4)
@@ -48,6 +60,8 @@ def call(agent, target, media_host, media_port, on_event):
     dialog = Dialog(token(), local, tag, b"<%s>" % uri, uri)
     made = Call(agent, dialog, None, on_event)
     made.uri = uri
+    if lines:
+        made.lines = lines
     agent.calls.append(made)
     made.invite(media_host, media_port)
     return made

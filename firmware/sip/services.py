@@ -47,8 +47,14 @@ def on_request(call, request, transaction):
             info.read(agent, request, call)
     elif method == b"NOTIFY" or method == b"SUBSCRIBE":
         status, lines = event(request)
+        if (request.get(_H_EVENT) or b"").split(b";")[0].rstrip() == b"refer":
+            if method == b"SUBSCRIBE":
+                lend("sip.refer").on_subscribe(call, request, transaction)
+                return
+            status, lines = lend("sip.refer").on_notify(call, request)
     elif method == b"REFER":
-        status = 603
+        lend("sip.refer").on_refer(call, request, transaction)
+        return
     if status:
         call._reply(transaction, status, lines)
     else:

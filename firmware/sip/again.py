@@ -1,0 +1,24 @@
+"""REFER and NOTIFY of ours that were refused or not answered. Loaded for the moment by modify.py."""
+
+from lend import lend
+
+from .message import parse
+from .scan import H_CONTENT_TYPE
+
+# what Dialog.request() writes itself, and the credentials that were refused
+_OURS = b" via max-forwards from to call-id cseq route content-type content-length authorization proxy-authorization "
+
+
+def refused(call, transaction, message, credentials):
+    """Sends it again where `credentials` answer a challenge (RFC 3261 22.2, 22.3). The call itself goes on whatever comes:
+    who does not know of a subscription any more may still be talking (RFC 5057)."""
+    method = transaction.key.rsplit(b" ", 1)[1]
+    if credentials:
+        sent = parse(transaction.data)
+        head = transaction.data.split(b"\r\n\r\n")[0].split(b"\r\n")[1:]
+        lines = [line for line in head if b" %s " % line.split(b":")[0].lower() not in _OURS]
+        lines.append(credentials)
+        if call.send(method, lines, sent.body, sent.get(H_CONTENT_TYPE)):
+            return
+    if method == b"REFER":
+        lend("sip.refer").on_failure(call, message, transaction.why)
