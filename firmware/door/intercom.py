@@ -74,6 +74,11 @@ class Door:
         """What a press of button `n` does: call, or answer a call that rings here."""
         return lend("door.calls").press(self, n)
 
+    def trace(self, what=True, only=""):
+        """Shows each SIP message (True) or a line for each ("ladder"), of one method or peer if `only` names it; False ends
+        it. Credentials are blacked out."""
+        return lend("door.trace").trace(self, what, only)
+
     # --- The device.
 
     async def run(self, namespace):

@@ -78,15 +78,20 @@ async def _start_agent(door, host):
         door._registration = None
         await old.stop()
     get = door.config.get
+    trace = old.transport.trace if old else None
+    old = None
     agent = Agent(host, get("sip.port"), pack, unpack, get("sip.user"), get("sip.display"), door._on_call, door._admit,
                   dns=door._network.dns)
     try:
         await agent.start()
     except OSError as e:
+        if trace:
+            trace.is_on = False
         door._trouble = "UDP port %d of %s cannot be used (%s)" % (agent.port, host, e)
         door._tell(door._trouble)
         await asyncio.sleep_ms(2000)
         return
+    agent.transport.trace = trace
     door._agent = agent
     lend("door.apply").levels(door)
     door.say("Listening for calls at sip:%s@%s:%d." % (get("sip.user"), host, agent.port))

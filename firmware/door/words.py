@@ -19,6 +19,7 @@ door.call()                            calls the button's target
 door.press()                           as if the button were pressed
 door.hangup()                          ends the call
 door.open()                            opens the door
+door.trace(True)                       shows each SIP message; "ladder": a line for each; False ends it
 Ctrl-C ends a line that runs; on an empty line it leaves for the plain MicroPython REPL (mpremote works there),
 and Ctrl-D there starts the door again. Tab completes, Up and Down bring lines back."""
 
@@ -67,6 +68,8 @@ def status(door):
         yield "The door is shut. After three wrong codes keys are not heard for %d s more." % locked_s
     else:
         yield "The door is shut. The code opens it for %d s." % get("door.open_s")
+    if agent and agent.transport.trace:
+        yield "The trace is on.%s door.trace(False) ends it." % lend("door.trace").words(agent.transport.trace)
     gc.collect()
     yield "Memory: %d KB free, %d KB used." % (gc.mem_free() // 1024, gc.mem_alloc() // 1024)
     if door._faults or (agent and agent.faults):

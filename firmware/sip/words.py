@@ -27,8 +27,8 @@ def text(value):
         decoded = value.decode()
     except UnicodeError:
         decoded = "".join([chr(byte) if byte < 127 else "?" for byte in value])
-    # A terminal obeys control characters: none of the network's may reach it.
-    return "".join(["?" if char < " " or char == "\x7f" else char for char in decoded])
+    # A terminal obeys control characters, those of 7 and of 8 bits: none of the network's may reach it.
+    return "".join(["?" if char < " " or "\x7f" <= char < "\xa0" else char for char in decoded])
 
 
 def ending(status, reason=b""):
