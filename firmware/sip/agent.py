@@ -56,6 +56,7 @@ class Agent:
     tls_name = ""  # the name that the server's certificate must have; empty: the server's own
     tls_ca = ""  # path of a file with the certificates that we trust, DER, one behind the other
     CALLS = 4  # dialogs kept at once: one or two that talk, and those that wait for a last ACK
+    public = b""  # b"address:port" by which the registrar's side sees us, where that is another than ours
     # Header fields that say who and what we are; one constant, since each costs the heap 64 bytes besides its text. A comma
     # behind a method says to _on_new_request that it is ours: so ACK is the last.
     ABOUT = (
@@ -139,15 +140,18 @@ class Agent:
         kind = b"UDP %s;rport"
         if peer and len(peer) > 2:
             kind = peer[2] + b" %s;rport;alias"
-        return b"SIP/2.0/%s;branch=%s" % (kind % self._place(), branch)
+        return b"SIP/2.0/%s;branch=%s" % (kind % self.place(), branch)
 
-    def _place(self):
+    def place(self):
         """Our address and port, as URIs and Vias have them."""
         return (b"[%s]:%d" if ":" in self.host else b"%s:%d") % (self.host.encode(), self.port)
 
     def contact_uri(self, user, peer=None):
         """Our Contact's URI, as bytes, for who hears of us by `peer`."""
-        uri = b"sip:%s@%s" % (user.encode(), self._place())
+        place = self.public
+        if not place or not peer or not self.registration or not self.registration.is_server(peer[0]):
+            place = self.place()
+        uri = b"sip:%s@%s" % (user.encode(), place)
         return b"%s;transport=%s" % (uri, peer[2].lower()) if peer and len(peer) > 2 else uri
 
     def contact_line(self, peer=None):
@@ -185,15 +189,11 @@ class Agent:
                 raise
         return self.registration.peer
 
-    def locate(self, raw, then):
+    def locate(self, raw, then, anew=False):
         """Calls `then(peers, problem)` with the list of peers that a SIP URI stands for, best first: at once for an
-        address or a name of the registrar's, when DNS has answered for another name. `problem` is "" or words."""
-        try:
-            peers = [self.address_of(raw)]
-        except ValueError as error:
-            lend("sip.outset").locate(self, raw, then, str(error))
-            return
-        then(peers, "")
+        address or a name of the registrar's (unless `anew`), when DNS has answered for another name. `problem` is "" or
+        words."""
+        lend("sip.outset").locate(self, raw, then, anew)
 
     def credentials(self, transaction, message):
         """For each client transaction that is answered with 401 or 407 (`message`), whatever its method: the header field

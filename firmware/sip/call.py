@@ -175,7 +175,7 @@ class Call:
     def invite(self, media_host, media_port):
         """Finds out where to, and sends the first INVITE with our offer."""
         self._media_address = (media_host, media_port)
-        self.agent.locate(self.uri, self._located)
+        self.agent.locate(self.dialog.next_hop(), self._located)
 
     def _located(self, peers, problem):
         if self.state == "ended":

@@ -15,77 +15,101 @@ class Account:
         self._password = password
         self._answers = {}
 
-    def _authenticator(self):
+    def authenticator(self):
         return lend("sip.digest").Authenticator(self._user, self._password, self._answers)
 
     def answer(self, message, sent):
         """The header field lines with which the challenged request `sent` makes sense again; None when nothing does."""
-        return self._authenticator().answer(message, sent)
+        return self.authenticator().answer(message, sent)
 
     def line(self, method, uri, body=b""):
         """The header field lines of a request to a server that asked earlier, None while nothing was asked."""
-        return self._authenticator().line(method, uri, body) if self._answers else None
+        return self.authenticator().line(method, uri, body) if self._answers else None
 
 
 class Registration:
-    """One account at one registrar. Made by `Agent.register`; `words()` is its state for people."""
+    """One account at one registrar. Made by `Agent.register`; `words()` is its state for people.
 
-    def __init__(self, agent, uri, user, password, auth_user="", expires_s=300):
+    `server` is bytes, "sip:192.0.2.10:5060"; `hop`, the URI of what requests are sent to: the server's own or the outbound
+    proxy's, with the transport that is configured.
+    """
+
+    # What not every account needs is an attribute of the class until it is needed.
+    proxy = ()  # (Route value,) of the outbound proxy
+    routes = ()  # Route values of every request outside a dialog: the proxy's, and the Service-Route (RFC 3608)
+    route_hosts = ()  # whom the first of them stands for, where it is not the proxy
+    second = None  # the Registration at the server that stands in while this one's is away; `first` is its counterpart
+    first = None
+    moved = b""  # where a 3xx has sent us
+    contact = b""  # our binding at the server, a Contact URI; b"" without
+    problem = ""  # why the last attempt failed, in words
+    transaction = None  # the newest REGISTER
+    timer = None
+    done = None  # called once with no argument when the running REGISTER is over: `stop` waits so
+    changed = None  # changed(registration): the application is told of each new state
+    is_registered = False  # here or at the second server
+    is_active = True  # False once stopped
+    granted_s = 0  # what we got
+    expires_at = 0  # on the timers' clock
+    refreshes = 0
+    sequence = 0
+    tried = 0  # servers that did not answer in this attempt
+    attempts = 0  # replies of other kinds that were followed in this attempt
+    retry_ms = 0  # back-off
+
+    def __init__(self, agent, server, hop, user, account, expires_s):
         self.agent = agent
-        self.server = uri  # bytes "sip:192.0.2.10:5060"
-        self.peers = []  # (host, port) of each server that the name stands for, best first
+        self.server = server
+        self.hop = hop
+        self.peers = []  # of each server that the hop stands for, the one in use first
         self.user = user
+        self.account = account
         self.expires_s = expires_s  # what we ask for
-        self.granted_s = 0  # what we got
-        self.expires_at = 0  # on the timers' clock
-        self.account = Account(auth_user or user, password)
-        host = parse_uri(uri).host
+        host = parse_uri(server).host
         self.address_of_record = (b"sip:%s@[%s]" if b":" in host else b"sip:%s@%s") % (user.encode(), host)
-        self.is_registered = False
-        self.is_active = True  # False once stopped
-        self.refreshes = 0
-        self.problem = ""  # why the last attempt failed, in words
         self.call_id = token()
         self.tag = token(4)
-        self.sequence = 0
-        self.attempts = 0  # challenges and the like answered in this attempt
-        self.retry_ms = 0  # back-off
-        self.timer = None
-        self.done = None  # called once with no argument when the running REGISTER is over: `stop` waits so
-        self.changed = None  # changed(registration): the application is told of each new state
 
     @property
     def peer(self):
-        """(host, port) of the server in use, None while its name is being looked up."""
+        """The server in use, None while its name is being looked up."""
         return self.peers[0] if self.peers else None
 
     def is_server(self, host):
-        """Whether an address (text) is one of the registrar's."""
-        return host in [peer[0] for peer in self.peers]
+        """Whether an address (text) is one of the registrar's, its proxy's or its stand-in's."""
+        for peer in self.peers:
+            if peer[0] == host:
+                return True
+        return host in self.route_hosts or self.second is not None and self.second.is_server(host)
 
-    def start(self, _=None):
-        """Looks the server up where it has a name, and sends a REGISTER."""
-        self.attempts = 0
-        self.agent.locate(self.server, self._located)
+    def start(self, timed=False):
+        """Looks the server up where it has a name, and sends a REGISTER. Not `timed`: the network is another."""
+        # The next attempt comes even if this one meets a full heap.
+        timers = self.agent.timers
+        self.timer = timers.cancel(self.timer)
+        self.timer = timers.after(60000, self.start, True)
+        uri = lend("sip.registering").begin(self, timed)
+        if uri:
+            self.agent.locate(uri, self.located, True)
 
-    def _located(self, peers, problem):
+    def located(self, peers, problem):
         lend("sip.registering").located(self, peers, problem)
 
     def stop(self, done=None):
         """Un-registers (10.2.2) and stops. `done()` is called when the registrar has answered or will not."""
-        self.is_active = False
-        self.timer = self.agent.timers.cancel(self.timer)
-        if self.is_registered:
-            self.is_registered = False
-            self.done = done
-            self.attempts = 0
-            lend("sip.registering").send(self, 0)
-        elif done:
-            done()
+        lend("sip.registering").stop(self, done)
+
+    def lost(self, peer):
+        """The connection to `peer` is gone."""
+        if self.peers and peer[:3] == self.peers[0][:3]:
+            lend("sip.registering").lost(self)
+        elif self.second is not None:
+            self.second.lost(peer)
 
     def on_response(self, transaction, message):
         """From the client transaction."""
-        lend("sip.registering").on_response(self, transaction, message)
+        if transaction is self.transaction:
+            lend("sip.registering").on_response(self, transaction, message)
 
     def words(self):
         """The state as a sentence."""

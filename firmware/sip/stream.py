@@ -175,7 +175,7 @@ class Streams:
         """Sends on the connection to `peer`, opening one where there is none. A fourth part of the peer is the port to
         connect to in place of the second (18.2.2: for a response whose connection is gone)."""
         transport = self.transport
-        flow = self._find(peer)
+        flow = self.find(peer)
         try:
             if flow is None:
                 if len(peer) > 3:
@@ -202,7 +202,8 @@ class Streams:
             transport.trace(">", data, flow.key)
         return True
 
-    def _find(self, peer):
+    def find(self, peer):
+        """The connection that goes to a peer, or None."""
         host, port, kind = peer[:3]
         for flow in self.flows:
             if flow.key[0] == host and flow.key[2] == kind and flow.state < _ENDING:

@@ -102,8 +102,10 @@ def _is_needed(streams, flow):
     if flow.queue and flow.state < _ENDING:
         return True
     registration = agent.registration
-    if registration and registration.is_active and registration.peer == key:
-        return True
+    while registration:
+        if registration.is_active and registration.peer == key:
+            return True
+        registration = registration.second
     for call in agent.calls:
         if call.state != "ended" and _carries(flow, call):
             return True
@@ -193,10 +195,8 @@ def lost(streams, flow, error):
     streams.drop(flow)
     streams.transport.send_errors += 1
     agent.flow_lost(flow.key, _why(agent, flow.key, error), again)
-    registration = agent.registration
-    if again and registration and registration.is_registered and registration.peer == flow.key:
-        # 4.2.1 of RFC 5626: nobody could call us until then.
-        agent.timers.after(_AGAIN_MS, registration.start)
+    if again and agent.registration:
+        agent.registration.lost(flow.key)
 
 
 def tell(transactions, peer, why, again):

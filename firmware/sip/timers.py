@@ -71,9 +71,10 @@ class Timers:
             try:
                 first.action(first.arg)
             except MemoryError:
-                # A refresh or a retransmission that found the heap full must not be the last one.
-                first.due = ticks_add(now, _AGAIN_MS)
-                self._list.append(first)
+                # A refresh or a retransmission that found the heap full must not be the last one, unless it was cancelled.
+                if first.action:
+                    first.due = ticks_add(now, _AGAIN_MS)
+                    self._list.append(first)
                 raise
 
     def __len__(self):

@@ -71,6 +71,7 @@ class Wire:
         self.world = world
         self.source = source
         self.broken = False
+        self.streams = None
 
     def send(self, data, peer):
         if self.broken or len(peer) > 2 and not self.world.tcp:
