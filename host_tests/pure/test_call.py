@@ -200,7 +200,7 @@ def test_a_broken_answer_is_ended_by_bye():
 
 def test_bad_targets_are_refused_in_words():
     world, agent, phone, _ = door()
-    for target, words in (("101", "sip.server"), ("sip:101@pbx.example", "pbx.example"), ("tel:123", "sip:"), ("sips:a@192.0.2.2", "sip:")):
+    for target, words in (("101", "sip.server"), ("sip:101@pbx.example", "pbx.example"), ("tel:123", "sip:"), ("mailto:a@192.0.2.2", "sip:")):
         try:
             agent.call(target, "192.0.2.1", 5000)
             raise AssertionError("not refused: " + target)
