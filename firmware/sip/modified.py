@@ -147,7 +147,7 @@ def read(call, ours, answer):
 def agreed(call, media, tell=False):
     """An offer and its answer are complete: tells the application unless all is as it was."""
     old = call.media
-    call.media = media
+    call.media = call.dialog.media = media
     if tell or old is None or _facts(old) != _facts(media):
         call._tell("media")
 

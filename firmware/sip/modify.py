@@ -26,23 +26,20 @@ def due(call):
     begin(call)
 
 
-def refresh(call):
-    """Shows that the session lives (RFC 4028): by UPDATE where that is understood, else by a re-INVITE of the same offer."""
-    if call._lifetime[2] and not (call._change or call._wanted or call._retry):
-        _update(call)
-    else:
-        begin(call)
-
-
-def begin(call, lines=()):
-    """Sends a re-INVITE for what is wished; as soon as nothing else is open (14.1)."""
+def begin(call):
+    """Sends a re-INVITE for what is wished; as soon as nothing else is open (14.1). Where nothing is, that only shows that
+    the session lives (RFC 4028), and an UPDATE does as well if it is understood there."""
     if call.state != "up":
         return
     if call._change is not None or call._accepted is not None or call._retry is not None:
         call._wanted = True
         return
     call._wanted = False
-    _send(call, (call._wish, _reoffer(call)), lines)
+    body = _reoffer(call)
+    if body == call._local and call._lifetime and call._lifetime[2]:
+        _update(call)
+    else:
+        _send(call, (call._wish, body))
 
 
 def _send(call, proposal, lines=()):

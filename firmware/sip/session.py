@@ -73,7 +73,7 @@ def due(call):
     if waits:
         _set(call, seconds - seconds // 2 - _reserve(seconds))
         call._lifetime = seconds, ours, update, False
-        lend("sip.modify").refresh(call)
+        lend("sip.modify").begin(call)
     else:
         call._bye()
         call._end(408, "the session was not refreshed in time")

@@ -149,3 +149,45 @@ def test_line_ends_and_unknown_lines():
     got, n = agree(HEAD.replace(b"\r\n", b"\n") + b"z=what\nm=audio 4000 RTP/AVP 0\nk=clear\na=unknown\na=x:y\n\n")
     assert n.port == 4000
     assert agree(HEAD + b"m=audio 4000 RTP/AVP 0\r\n\0\0")[1].port == 4000
+
+
+BROWSER = (
+    b"v=0\r\no=- 46117317 2 IN IP4 192.0.2.9\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=ice-options:trickle\r\n"
+    b"a=msid-semantic: WMS stream\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 126\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=ice-ufrag:abcd\r\n"
+    b"a=ice-pwd:0123456789abcdef01234567\r\na=fingerprint:sha-256 " + b":".join([b"%02X" % n for n in range(32)]) + b"\r\n"
+    b"a=setup:actpass\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n"
+    b"m=audio 4000 RTP/SAVP 0 8 101\r\nc=IN IP4 192.0.2.9\r\na=mid:1\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
+    b"m=audio 4000 RTP/AVP 96 0 8 121 120\r\nc=IN IP4 192.0.2.9\r\nb=AS:64\r\na=rtcp:4001 IN IP4 192.0.2.9\r\na=mid:2\r\n"
+    b"a=rtpmap:96 opus/48000/2\r\na=rtpmap:121 telephone-event/48000\r\na=rtpmap:120 telephone-event/8000\r\na=fmtp:120 0-16\r\n"
+    + b"".join([b"a=candidate:H%d 1 UDP 2130706431 192.0.2.9 %d typ host\r\n" % (n, 4000 + n) for n in range(12)])
+    + b"a=rtcp-fb:* nack\r\na=ptime:20\r\na=sendrecv\r\nm=video 4006 RTP/AVPF 97 98\r\nc=IN IP6 2001:db8::9\r\na=rtpmap:97 H264/90000\r\n"
+    b"a=fmtp:97 profile-level-id=42e01f;packetization-mode=1\r\na=rtpmap:98 VP8/90000\r\nm=application 5004 UDP/DTLS/SCTP webrtc-datachannel\r\n"
+)  # fmt: skip
+
+
+def test_a_long_offer_of_everything_gets_its_one_plain_audio_line():
+    assert len(BROWSER) > 1500
+    got, n = agree(BROWSER)
+    assert (n.index, n.host, n.port, n.payload, n.events, n.send, n.receive, n.held) == (2, "192.0.2.9", 4000, 0, 120, True, True, False)
+    assert got == (
+        b"v=0\r\no=- 7 8 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 111 0 8 126\r\n"
+        b"m=audio 0 RTP/SAVP 0 8 101\r\nm=audio 5000 RTP/AVP 0 120\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:120 telephone-event/8000\r\n"
+        b"a=fmtp:120 0-15\r\na=ptime:20\r\na=sendrecv\r\nm=video 0 RTP/AVPF 97 98\r\nm=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n"
+    )
+
+
+def test_the_answer_is_found_in_the_line_that_we_offered():
+    ours = HEAD + b"m=video 0 RTP/AVP 96\r\nm=audio 5000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+    n = accept(parse(HEAD + b"m=video 0 RTP/AVP 96\r\nm=audio 4000 RTP/AVP 0 101\r\n"), ours)
+    assert (n.index, n.port, n.events) == (1, 4000, 101)
+    for wrong in (b"m=audio 4000 RTP/AVP 0\r\n", b"", b"m=video 0 RTP/AVP 96\r\nm=audio 0 RTP/AVP 0\r\n"):
+        assert accept(parse(HEAD + wrong), ours) is None
+
+
+def test_telephone_event_has_any_number_of_theirs():
+    for number in range(96, 128):
+        lines = b"m=audio 4000 RTP/AVP %s\r\na=rtpmap:%d telephone-event/8000\r\n"
+        for formats in (b"8 %d" % number, b"%d 8" % number):
+            got, n = agree(lines % (formats, number))
+            assert n.events == number and b"RTP/AVP 8 %d\r\n" % number in got, formats
+            assert accept(parse(HEAD + lines % (formats, number)), offer("192.0.2.1", 5000, 1, 1)).events == number
