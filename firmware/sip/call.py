@@ -24,7 +24,7 @@ class Call:
     handed on to somebody else, or could not be: `news` says it.
 
     What few calls need is lent: sip.modify changes a call that is up, sip.session limits its life (RFC 4028),
-    sip.reliable has PRACK (RFC 3262), sip.forks the INVITE that several phones answer, sip.refer hands calls on.
+    sip.reliable has PRACK (RFC 3262), sip.forks the INVITE that several phones answer, sip.refer hands calls on, sip.moved follows 3xx.
     """
 
     # What not every call has is an attribute of the class: a call pays for its own.
@@ -66,6 +66,7 @@ class Call:
     transfer = None  # what refer.py knows of a REFER of theirs: both calls have it
     refers = 0  # how many came
     referred = None  # what it knows of ours
+    targets = None  # what moved.py knows of where 3xx sent us
     _min_se = 0  # seconds: what a 422 asked for
 
     def __init__(self, agent, dialog, peer, on_event=None):
@@ -181,7 +182,8 @@ class Call:
         if self.state == "ended":
             return
         if problem:
-            self._end(0, problem)
+            if not self._elsewhere(0, None):
+                self._end(0, problem)
             return
         self.peer = peers[0]
         self._others = peers[1:]
@@ -218,7 +220,7 @@ class Call:
             self._send_invite()
             return
         if message is None:
-            if transaction is self._invite:
+            if transaction is self._invite and not self._elsewhere(408, None):
                 self._end(408, "%s from %s" % (transaction.why, self.peer[0]))
             return
         status = message.status
@@ -307,7 +309,14 @@ class Call:
         if status == 422 and not self._cancelled and lend("sip.session").longer(self, message):
             self._send_invite()
             return
-        self._end(status, ending(status, message.reason))
+        if not self._elsewhere(status, message):
+            self._end(status, ending(status, message.reason))
+
+    def _elsewhere(self, status, message):
+        """Whether a 3xx, now or before, says where else to call, and that is done."""
+        if self._cancelled or not (self.targets or 300 <= status < 400):
+            return False
+        return lend("sip.moved").follow(self, status, message)
 
     def _take_answer(self, message):
         """Reads their answer to our offer; False when it does not fit what we can play."""
