@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -9,8 +11,10 @@ import pytest
 
 from host_tests.rig import addresses
 from host_tests.pure import virtual_sip
+from tools import build
 
 SDP = virtual_sip.SDP
+SCRIPT = build.ROOT / "host_tests" / "agent_script.py"
 
 
 def pack(host, port):
@@ -138,3 +142,57 @@ def test_any_chunking_is_the_same(ends):
                 got += sock.recv(5000)
             assert got.count(b"SIP/2.0 200 ") == 3, got
             assert [got.count(b"branch=z9hG4bK%d" % n) for n in (1, 2, 3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+@pytest.mark.parametrize("kind", ["UDP", "TCP"])
+@pytest.mark.parametrize("version", [4, 6])
+def test_an_agent_asks_over_ipv4_and_ipv6(built, interpreter, kind, version):
+    from sip.message import parse, response
+
+    host = addresses.take() if version == 4 else "::1"
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    seen = []
+
+    def answer(data, source):
+        message = parse(data)
+        seen.append(message)
+        return response(message, 200, to_tag=b"t", source=source)
+
+    def serve():
+        peer = sock.accept()[0] if kind == "TCP" else sock
+        try:
+            while len(seen) < 2:
+                data, source = (peer.recv(5000), ("", 0)) if kind == "TCP" else peer.recvfrom(5000)
+                if not data:
+                    return
+                data = answer(data, source[:2])
+                peer.sendall(data) if kind == "TCP" else peer.sendto(data, source)
+        finally:
+            peer.close()
+
+    with socket.socket(family, socket.SOCK_STREAM if kind == "TCP" else socket.SOCK_DGRAM) as sock:
+        sock.settimeout(10)
+        sock.bind((host, 0))
+        if kind == "TCP":
+            sock.listen()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with socket.socket(family, socket.SOCK_DGRAM) as free:
+            free.bind((host, 0))
+            port = free.getsockname()[1]
+        if interpreter == "cpython":
+            command = [sys.executable, str(SCRIPT), "%s,%s" % (build.BUILD / "plain", build.ROOT / "boards/PC")]
+        else:
+            command = [build.interpreter(), "-X", "heapsize=1M", str(SCRIPT), str(built)]
+        done = subprocess.run(command + [host, str(port), str(sock.getsockname()[1]), kind], capture_output=True, text=True,
+                              timeout=30)
+        thread.join()
+    if version == 4:
+        addresses.give_back(host)
+    lines = [line.split(" ", 1) for line in done.stdout.splitlines()]
+    assert [line[1] for line in lines if line[0] == "outcome"] == ["200", "200"], done.stdout + done.stderr
+    where = "%s:%d" % ("[::1]" if version == 6 else host, port)
+    assert dict(lines)["via"].startswith("SIP/2.0/%s %s;rport;" % (kind, where))
+    assert dict(lines)["contact"] == "sip:door@" + where + (";transport=tcp" if kind == "TCP" else "")
+    assert seen[0].via.host == host.encode() and seen[0].via.port == port

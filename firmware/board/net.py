@@ -6,10 +6,15 @@ from lend import lend
 
 
 def pack(host, port):
-    """(host, port) -> what bind(), connect() and sendto() take. ValueError unless host is an IPv4 address.
+    """(host, port) -> what bind(), connect() and sendto() take. ValueError unless host is an address: IPv4, or IPv6 where
+    the port's sockets have it.
 
     Never asks DNS, for that would stop everything for as long as it takes.
     """
+    if ":" in host:
+        from .six import pack
+
+        return pack(host, port)
     parts = host.split(".")
     good = len(parts) == 4
     for part in parts:
@@ -23,6 +28,10 @@ def unpack(address):
     """What recvfrom() returned -> (host, port). Some ports give the tuple, some a packed sockaddr_in."""
     if isinstance(address, tuple):
         return address[0], address[1]
+    if len(address) > 16:
+        from .six import unpack
+
+        return unpack(address)
     return "%d.%d.%d.%d" % tuple(address[4:8]), address[2] << 8 | address[3]
 
 

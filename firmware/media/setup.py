@@ -28,7 +28,8 @@ def open(stream, host, first_port, last_port):
 
 
 def _bind(stream, here):
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    # An IPv6 address is a tuple of four, or packed in 28 bytes.
+    made = socket.socket(socket.AF_INET6 if len(here) in (4, 28) else socket.AF_INET, socket.SOCK_DGRAM)
     try:
         made.setblocking(False)
         made.bind(here)
