@@ -206,7 +206,7 @@ def test_bye_twice(wire):
     assert wire.expect(200, 481).status == 481
 
 
-@pytest.mark.parametrize("method, status", [("SUBSCRIBE", 405), ("INFO", 405), ("REGISTER", 405), ("BAKE", 501)])
+@pytest.mark.parametrize("method, status", [("REGISTER", 405), ("PUBLISH", 405), ("BAKE", 501)])
 def test_methods_it_does_not_do(wire, method, status):
     wire.send(wire.request(method))
     answer = wire.expect(200, 405, 481, 501)
@@ -242,9 +242,9 @@ def test_ack_of_nothing_is_silence(wire):
 
 
 def test_required_extension_is_420(wire):
-    wire.send(wire.request("INVITE", headers=["Require: 100rel"], body=wire.offer()))
+    wire.send(wire.request("INVITE", headers=["Require: 100rel, teleportation"], body=wire.offer()))
     answer = wire.expect(100, 180, 200, 420)
-    assert answer.status == 420 and "100rel" in answer.get("unsupported")
+    assert answer.status == 420 and answer.get("unsupported") == "teleportation"
     wire.send(wire.request("ACK", branch=wire.branch, to_tag=answer.to_tag))
 
 

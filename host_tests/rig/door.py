@@ -168,6 +168,26 @@ class Door:
                 raise RigError("the door receives no sound:\n" + self.said()[-3000:])
             time.sleep(0.05)
 
+    def packets(self):
+        """RTP packets of its call so far -> (sent, received)."""
+        found = re.search(r"sent (\d+), received (\d+)", self.status())
+        return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+
+    def wait_flow(self, sends=True, receives=True, timeout_s=10):
+        """Until sound flows again, from now on: a quarter of a second of it; where it shall not, none in as long."""
+        sent, received = self.packets()
+        end = time.monotonic() + timeout_s
+        more = (0, 0)
+        while time.monotonic() < end:
+            time.sleep(0.25)
+            now = self.packets()
+            more = now[0] - sent, now[1] - received
+            if (more[0] >= 10) == sends and (more[1] >= 10) == receives and all(n >= 10 or n <= 1 for n in more):
+                return
+            sent, received = now
+        raise RigError("the door: %d packets sent, %d received in the last quarter of a second; sends should be %s, receives %s\n%s"
+                       % (*more, sends, receives, self.said()[-800:]))
+
     def settle(self):
         """The call is over, or is now: a test that failed leaves none to the next one."""
         try:

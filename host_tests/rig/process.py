@@ -28,15 +28,15 @@ def _in_child():
 
 
 class Process:
-    """`command` running in `folder`, its output in the file `folder`/log."""
+    """`command` running in `folder`, its output in the file `folder`/log; it reads from the open file `stdin`, or nothing."""
 
-    def __init__(self, command, folder, env=None):
+    def __init__(self, command, folder, env=None, stdin=subprocess.DEVNULL):
         self.name = os.path.basename(command[0])
         self.folder = str(folder)
         os.makedirs(self.folder, exist_ok=True)
         self.log = os.path.join(self.folder, "log")
         with open(self.log, "ab") as log:
-            self._child = subprocess.Popen(command, cwd=self.folder, env=env, stdin=subprocess.DEVNULL, stdout=log,
+            self._child = subprocess.Popen(command, cwd=self.folder, env=env, stdin=stdin, stdout=log,
                                            stderr=subprocess.STDOUT, preexec_fn=_in_child)
         self.pid = self._child.pid
         _running.append(self)

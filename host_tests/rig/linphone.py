@@ -1,0 +1,167 @@
+"""linphonec, headless: a softphone of another family (belle-sip, mediastreamer), driven by lines on its standard input.
+
+    with Linphone(folder, source=wav) as phone:
+        phone.call(door)
+        phone.hold()
+
+What bites: it opens no port, without a word, when $HOME/.local/share/linphone is missing; it needs auto_net_state_mon=0; it takes
+a command only every second or so; codecs that are not listed as disabled are offered too.
+"""
+import os
+import re
+import socket
+import time
+
+from . import addresses
+from .process import Process, RigError
+
+_CONFIG = """[sip]
+sip_port={udp}
+sip_tcp_port={tcp}
+sip_tls_port={tls}
+bind_address={address}
+contact="{user}" <sip:{user}@{address}>
+guess_hostname=0
+register_only_when_network_is_up=0
+auto_net_state_mon=0
+use_ipv6=0
+use_rfc2833={events}
+use_info={info}
+media_encryption=none
+inc_timeout=60
+root_ca={authority}
+verify_server_certs=1
+verify_server_cn=1
+keepalive_period=0
+default_proxy={default_proxy}
+use_session_timers=0
+[net]
+firewall_policy=none
+stun_server=
+dns_srv_enabled=0
+mtu=1300
+[rtp]
+audio_rtp_port={rtp}
+bind_address={address}
+[sound]
+remote_ring=
+local_ring=
+[video]
+enabled=0
+[misc]
+version_check_url_root=
+enable_simple_group_chat_message_state=0
+[app]
+auto_answer={auto}
+"""
+_REGISTERED = """[proxy_0]
+reg_proxy=<sip:{registrar};transport={transport}>
+reg_route=<sip:{registrar};transport={transport};lr>
+reg_identity="{user}" <sip:{user}@{host}>
+reg_expires=120
+reg_sendregister=1
+publish=0
+dial_escape_plus=0
+[auth_info_0]
+username={user}
+passwd={password}
+realm={host}
+"""
+# All it was built with, name and rate: what is not wanted must be listed as disabled, or it comes back.
+_CODECS = ("PCMU/8000", "PCMA/8000", "opus/48000/2", "G729/8000", "speex/32000", "speex/16000", "speex/8000", "G722/8000", "GSM/8000",
+           "iLBC/8000", "BV16/8000", "L16/44100", "L16/44100/2", "AAL2-G726-16/8000", "AAL2-G726-24/8000", "AAL2-G726-32/8000",
+           "AAL2-G726-40/8000", "G726-16/8000", "G726-24/8000", "G726-32/8000", "G726-40/8000")
+
+
+class Linphone:
+    """A phone `user` at an address of its own, that plays the WAV `source` (8 kHz). `answers` "auto" or "manual". `keys` are sent
+    as "rfc2833" events or by "info". With `registrar` it registers there, over `transport` (TLS: `authority` is the path of a PEM
+    file of those it trusts)."""
+
+    def __init__(self, folder, source, user="carol", registrar=None, password="", answers="auto", port=5060, transport="udp",
+                 codecs=("PCMU", "PCMA"), keys="rfc2833", authority=""):
+        self.folder = str(folder)
+        self.address = addresses.take()
+        self.port = port
+        self.user = user
+        self.transport = transport
+        self._read = 0              # expect() has dealt with its log before this
+        self._said_at = 0
+        for part in (".local/share/linphone", ".config/linphone"):
+            os.makedirs("%s/%s" % (self.folder, part), exist_ok=True)
+        ports = {"udp": 0, "tcp": 0, "tls": 0}
+        ports[transport] = port
+        text = _CONFIG.format(address=self.address, user=user, authority=authority, rtp=addresses.rtp_ports(self.address)[0],
+                              events=int(keys == "rfc2833"), info=int(keys == "info"), auto=int(answers == "auto"),
+                              default_proxy=0 if registrar else -1, **ports)
+        for n, codec in enumerate(_CODECS):
+            name, rate, channels = (codec + "/1").split("/")[:3]
+            text += "[audio_codec_%d]\nmime=%s\nrate=%s\nchannels=%s\nenabled=%d\n" % (n, name, rate, channels, name in codecs)
+        if registrar:
+            text += _REGISTERED.format(registrar=registrar, transport=transport, user=user, password=password,
+                                       host=registrar.split(":")[0])
+        with open(self.folder + "/rc", "w") as f:
+            f.write(text)
+        there, self._input = os.pipe()
+        command = ["linphonec", "-c", self.folder + "/rc", "-d", "5", "-l", self.folder + "/debug"]
+        home = dict(os.environ, HOME=self.folder, XDG_DATA_HOME=self.folder, XDG_CONFIG_HOME=self.folder)
+        self.process = Process(command + (["-a"] if answers == "auto" else []), self.folder, home, stdin=there)
+        os.close(there)
+        try:
+            self.expect("linphonec> ")
+            self.say("soundcard use files")
+            self.say("play " + str(source))
+            self.say("record %s/heard.wav" % self.folder)
+            if registrar:
+                self.expect("Registration on", "successful")
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def uri(self):
+        over = "" if self.transport == "udp" else ";transport=" + self.transport
+        return "sip:%s@%s%s" % (self.user, self.address, over)
+
+    def say(self, line):
+        os.write(self._input, line.encode() + b"\n")
+
+    def expect(self, *words, timeout_s=15):
+        """Until it has said all of these, in this order, after what earlier calls of this waited for."""
+        at = self._read
+        for word in words:
+            self.process.until(lambda: self.process.said().find(word, at) >= 0, "says %r" % word, timeout_s)
+            at = self.process.said().find(word, at) + len(word)
+        self._read = at
+
+    def call(self, door):
+        """Until the call is up, its sound too."""
+        over = "" if self.transport == "udp" else ";transport=" + self.transport
+        self.say("call %s%s" % (door.uri, over))
+        self.expect("connected", "Media streams established")
+
+    def hold(self):
+        self.say("pause")
+        self.expect("is now paused")
+
+    def resume(self):
+        self.say("resume")
+        self.expect("Media streams established")
+
+    def keys(self, digits):
+        self.say(digits)
+
+    def hangup(self):
+        self.say("terminate")
+        self.expect("ended")
+
+    def stop(self):
+        os.close(self._input)
+        self.process.stop(patience_s=0.5)
+        addresses.give_back(self.address)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

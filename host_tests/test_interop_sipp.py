@@ -1,0 +1,380 @@
+"""What happens inside calls, by sipp's word: each test is a scenario, judged by sipp, and the sound that follows."""
+import pytest
+
+from host_tests.rig.door import BURST_HEAP, Door
+from host_tests.rig.scenario import Called, Calling, sdp
+from host_tests.rig.sipp import Sipp
+from host_tests.rig.wire import Wire
+
+pytestmark = pytest.mark.needs("sipp", "micropython")
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory):
+    """One that answers."""
+    with Door(tmp_path_factory.mktemp("door"), {"door.code": "25", "door.open_s": 1}, heap=BURST_HEAP) as door:
+        yield door
+
+
+@pytest.fixture(scope="module")
+def ringing(tmp_path_factory):
+    """One that rings, until its button is pressed."""
+    with Door(tmp_path_factory.mktemp("ringing"), {"call.incoming": "ring"}, heap=BURST_HEAP) as door:
+        yield door
+
+
+@pytest.fixture(autouse=True)
+def free(door):
+    yield
+    door.settle()
+
+
+@pytest.fixture
+def run(door, tmp_path):
+    """run(scenario): sipp has begun it; a Calling one against the door, or another."""
+    begun = []
+
+    def start(scenario, door=door, **more):
+        remote = door.address + ":5060" if isinstance(scenario, Calling) else None
+        begun.append(Sipp(tmp_path / ("%s%d" % (scenario.name, len(begun))), scenario, remote, **more))
+        return begun[-1]
+    yield start
+    for sipp in begun:
+        sipp.stop()
+
+
+def _takes(door, run, scenario):
+    """The door calls sipp, which takes it -> the Sipp, once the door says that it is in the call."""
+    sipp = run(scenario)
+    assert "In a call with" in door.call(sipp.uri)
+    return sipp
+
+
+# --- Hold and resume.
+
+HOLDS = {
+    "sendonly": (sdp("sendonly", version=2), "a=recvonly"),
+    "inactive": (sdp("inactive", version=2), "a=inactive"),
+    "nowhere": (sdp("sendrecv", host="0.0.0.0", version=2), "a=(inactive|recvonly)"),
+}
+
+
+@pytest.mark.parametrize("way", HOLDS)
+@pytest.mark.parametrize("scenario", [Calling, Called])
+def test_held_and_taken_back(door, run, scenario, way):
+    offer, answer = HOLDS[way]
+    s = scenario("hold")
+    s.call() if scenario is Calling else s.take()
+    s.pause(300)
+    s.request("INVITE", offer)
+    s.expect(200, has=answer)
+    s.ack()
+    s.pause(700)
+    s.request("INVITE", sdp(version=3))
+    s.expect(200, has="a=sendrecv")
+    s.ack()
+    s.pause(500)
+    s.bye()
+    sipp = run(s)
+    if scenario is Called:
+        door.start_call(sipp.uri)
+    assert sipp.rtp.flows()
+    sipp.wait("SIP/2.0 200 OK" if scenario is Calling else "CSeq: 1 ACK", 1)
+    sipp.wait("CSeq: %d ACK" % (2 if scenario is Calling else 1))
+    assert sipp.rtp.silent()
+    sipp.wait("CSeq: %d ACK" % (3 if scenario is Calling else 2))
+    assert sipp.rtp.flows()
+    sipp.done()
+
+
+def test_another_address_and_another_codec(door, run):
+    """A re-INVITE that moves the sound elsewhere, and to A-law."""
+    s = Calling("moves")
+    s.call()
+    s.pause(200)
+    s.request("INVITE", sdp(port="6200", formats="8 101", version=2))
+    s.expect(200, has="RTP/AVP 8 101")
+    s.ack()
+    s.pause(500)
+    s.bye()
+    sipp = run(s)
+    assert sipp.rtp.flows()
+    sipp.wait("CSeq: 2 ACK")
+    assert sipp.rtp.silent()
+    sipp.done()
+
+
+def test_a_refresh_changes_nothing(door, run):
+    """The same offer once more, version and all; then one without an offer, to which the door makes its own."""
+    s = Calling("refresh")
+    s.call()
+    s.request("INVITE", sdp())
+    s.expect(200, has="m=audio")
+    s.ack()
+    s.request("INVITE")
+    s.expect(200, has="m=audio")
+    s.ack(sdp())
+    s.pause(500)
+    s.bye()
+    sipp = run(s)
+    sipp.wait("CSeq: 3 ACK")
+    assert sipp.rtp.flows()
+    sipp.done()
+
+
+def test_an_offer_it_cannot_use_leaves_the_call_as_it_was(door, run):
+    s = Calling("unusable")
+    s.call()
+    s.request("INVITE", sdp(formats="9 18", version=2))
+    s.expect(488)
+    s.ack_refusal()
+    s.pause(500)
+    s.bye()
+    sipp = run(s)
+    sipp.wait("CSeq: 2 ACK")
+    assert sipp.rtp.flows()
+    sipp.done()
+
+
+# --- Routes and losses.
+
+def test_strict_routing(door, run):
+    """The first of the route set is no loose router: its URI is the Request-URI, the target goes last (RFC 3261 12.2.1.1)."""
+    s = Calling("strict")
+    s.invite(sdp(), ["Record-Route: <sip:[local_ip]:[local_port]>, <sip:second.example.net;lr>"])
+    s.expect(180, optional=True)
+    s.expect(200, has="Record-Route: *<sip:[0-9.]*:5060>, *<sip:second.example.net;lr>")
+    s.ack()
+    s.expect("BYE", has="^BYE sip:[0-9.:]* SIP/2.0.*Route: *<sip:second.example.net;lr>.*<sip:sipp@")
+    s.answer(200, "OK", tag="")
+    sipp = run(s)
+    sipp.wait("CSeq: 1 ACK")
+    door.wait_status("In a call with")
+    door.hangup()
+    sipp.done()
+
+
+def test_a_lost_ack(door, run):
+    """sipp's ACK is lost: the 200 comes again, and is acknowledged then."""
+    s = Calling("lost-ack")
+    s.invite(sdp())
+    s.expect(180, optional=True)
+    s.expect(200)
+    s.request("ACK", cseq=1, lost=100)
+    s.pause(900)
+    s.bye()
+    sipp = run(s)
+    sipp.done()
+    assert sipp.messages().count("SIP/2.0 200 OK") == 3     # two for the INVITE, one for the BYE
+
+
+def test_each_copy_of_a_200_is_acknowledged(door):
+    with Wire((door.address, 5060)) as wire:
+        door.start_call(wire.uri)
+        ok = wire.answer(wire.expect("INVITE"), 200, "OK", "phone", wire.offer())
+        acks = []
+        for _ in range(3):
+            wire.send(ok)
+            acks.append(wire.expect("ACK"))
+        assert acks[0].data == acks[1].data == acks[2].data
+        assert wire.receive_rtp()
+        door.hangup()
+        wire.send(wire.answer(wire.expect("BYE"), 200, "OK"))
+
+
+def test_late_offer_both_times(door, run):
+    """INVITE without SDP: the door offers in its 200; the same inside the call."""
+    s = Calling("late")
+    s.invite()
+    s.expect(180, optional=True)
+    s.expect(200, has="m=audio [1-9].*a=sendrecv")
+    s.ack(sdp(formats="8 101"))
+    s.request("INVITE")
+    s.expect(200, has="m=audio [1-9]")
+    s.ack(sdp("sendonly", formats="8 101", version=2))
+    s.pause(600)
+    s.bye()
+    sipp = run(s)
+    sipp.wait("CSeq: 1 ACK")
+    sipp.wait("CSeq: 2 ACK")
+    assert sipp.rtp.silent()
+    sipp.done()
+
+
+# --- Beside the sound.
+
+def test_requests_inside_a_call(door, run):
+    s = Calling("inside")
+    s.call()
+    s.request("OPTIONS")
+    s.expect(200, has="Allow:.*INVITE")
+    s.request("INFO")
+    s.expect(200)
+    s.request("NOTIFY", headers=["Event: keep-alive", "Subscription-State: active"])
+    s.expect(200)
+    s.request("SUBSCRIBE", headers=["Event: presence", "Expires: 60"])
+    s.expect(489, has="Allow-Events:")
+    s.request("INVITE", sdp(version=2), ["Require: teleportation"])
+    s.expect(420, has="Unsupported: *teleportation")
+    s.ack_refusal()
+    s.bye()
+    run(s).done()
+
+
+def test_requests_outside_a_call(door, run):
+    s = Calling("outside")
+    for method, headers, status in (
+            ("OPTIONS", (), 200), ("NOTIFY", ["Event: message-summary", "Subscription-State: active"], 200),
+            ("NOTIFY", ["Event: refer", "Subscription-State: active"], 481), ("SUBSCRIBE", ["Event: presence", "Expires: 60"], 489),
+            ("REFER", ["Refer-To: <sip:x@127.0.99.9>"], 403), ("INFO", (), 481),
+            ("PUBLISH", (), 405), ("BAKE", (), 501)):
+        s.first(method, headers=list(headers))
+        s.expect(status)
+    run(s).done()
+
+
+# --- Forks.
+
+def test_early_sound_then_another_answers(door, run):
+    """183 from a gateway, then two phones answer: the first is kept, the second told BYE."""
+    s = Called("fork")
+    s.expect_invite(keep="invite")
+    s.answer(183, "Session Progress", sdp(), to="invite", tag=";tag=gateway")
+    s.pause(400)
+    s.answer(200, "OK", sdp(port="6200"), to="invite", tag=";tag=first")
+    s.expect("ACK", has="To:.*tag=first")
+    s.answer(200, "OK", sdp(), to="invite", tag=";tag=second")
+    s.expect("ACK", has="To:.*tag=second")
+    s.expect("BYE", has="To:.*tag=second")
+    s.answer(200, "OK", tag="")
+    s.expect("BYE", has="To:.*tag=first")
+    s.answer(200, "OK", tag="")
+    sipp = run(s)
+    assert "In a call with" in door.call(sipp.uri)
+    sipp.wait("BYE sip:")
+    door.hangup()
+    sipp.done()
+
+
+def test_update_holds_and_takes_back(door, run):
+    s = Calling("update")
+    s.call(has="Allow:.*UPDATE")
+    s.request("UPDATE", sdp("sendonly", version=2))
+    s.expect(200, has="a=recvonly")
+    s.pause(600)
+    s.request("UPDATE", sdp("sendrecv", version=3))
+    s.expect(200, has="a=sendrecv")
+    s.request("UPDATE")
+    s.expect(200, lacks="m=audio")
+    s.pause(400)
+    s.bye()
+    sipp = run(s)
+    sipp.wait("CSeq: 2 UPDATE", 2)
+    assert sipp.rtp.silent()
+    sipp.wait("CSeq: 4 UPDATE", 2)
+    assert sipp.rtp.flows()
+    sipp.done()
+
+
+def test_prack_when_the_caller_requires_it(door, run):
+    s = Calling("prack")
+    s.invite(sdp(), ["Require: 100rel"])
+    s.expect(180, has="Require:.*100rel", actions=[s._save("([0-9]+)", "RSeq:", "rseq")])
+    s.request("PRACK", headers=["RAck: [$rseq] 1 INVITE"])
+    s.expect(200)
+    s.expect(200)
+    s.request("ACK", cseq=1)
+    s.pause(300)
+    s.bye()
+    sipp = run(s)
+    sipp.wait("CSeq: 1 ACK")
+    assert sipp.rtp.flows()
+    sipp.done()
+
+
+@pytest.mark.parametrize("early", ["183 Session Progress", "180 Ringing"])
+def test_the_door_pracks(door, run, early):
+    s = Called("pracked")
+    s.expect_invite(has="Supported:.*100rel", keep="invite")
+    status, _, reason = early.partition(" ")
+    s.answer(int(status), reason, sdp() if status == "183" else (), ["Require: 100rel", "RSeq: 4711"])
+    s.expect("PRACK", has="RAck: *4711 1 INVITE")
+    s.answer(200, "OK", tag="")
+    s.pause(200)
+    s.answer(200, "OK", () if status == "183" else sdp(), to="invite")
+    s.expect("ACK")
+    s.expect_bye()
+    sipp = run(s)
+    assert "In a call with" in door.call(sipp.uri)
+    assert sipp.rtp.flows()
+    door.hangup()
+    sipp.done()
+
+
+def test_session_timer_the_caller_refreshes(door, run):
+    s = Calling("timer")
+    s.call(headers=["Supported: timer", "Session-Expires: 90;refresher=uac", "Min-SE: 90"],
+           has="Session-Expires: *90;refresher=uac.*")
+    s.request("INVITE", sdp(), ["Supported: timer", "Session-Expires: 90;refresher=uac"])
+    s.expect(200, has="Session-Expires: *90;refresher=uac")
+    s.ack()
+    s.request("UPDATE", (), ["Supported: timer", "Session-Expires: 90;refresher=uac"])
+    s.expect(200, has="Session-Expires: *90;refresher=uac")
+    s.bye()
+    run(s).done()
+
+
+def test_session_timer_too_short_is_422(door, run):
+    s = Calling("timer-short")
+    s.invite(sdp(), ["Supported: timer", "Session-Expires: 30"])
+    s.expect(422, has="Min-SE: *90")
+    s.ack_first()
+    s.invite(sdp(), ["Supported: timer", "Session-Expires: 90", "Min-SE: 90"])
+    s.expect(180, optional=True)
+    s.expect(200, has="Session-Expires: *90")
+    s.ack()
+    s.bye()
+    run(s).done()
+
+
+def test_a_reliable_180_is_repeated_until_its_prack(ringing, run):
+    s = Calling("prack-late")
+    s.invite(sdp(), ["Require: 100rel"])
+    s.expect(180, has="RSeq:", actions=[s._save("([0-9]+)", "RSeq:", "rseq")])
+    s.pause(900)
+    s.request("PRACK", headers=["RAck: 7 1 INVITE"])
+    s.expect(481)
+    s.request("PRACK", headers=["RAck: [$rseq] 1 INVITE"])
+    s.expect(200)
+    s.expect(200)
+    s.request("ACK", cseq=1)
+    s.bye()
+    sipp = run(s, door=ringing)
+    sipp.wait("RAck", 2)
+    sipp.wait("SIP/2.0 200")
+    assert sipp.messages().count("SIP/2.0 180") == 2
+    ringing.press()
+    sipp.done()
+    ringing.wait_no_call()
+
+
+def test_glare_the_door_says_491_and_tries_again(door, run):
+    """Both ask at once: sipp's re-INVITE comes while the door's is not answered yet."""
+    s = Called("glare")
+    s.take()
+    s.expect("INVITE", actions=s.keep("theirs"))
+    s.request("INVITE", sdp(version=2))
+    s.expect(491)
+    s.ack_refusal()
+    s.answer(491, "Request Pending", to="theirs", tag="")
+    s.expect("ACK")
+    s.expect("INVITE")
+    s.answer(200, "OK", sdp("recvonly", version=3), tag="")
+    s.expect("ACK")
+    s.expect_bye()
+    sipp = _takes(door, run, s)
+    door.console("door._call.hold()")
+    sipp.wait("SIP/2.0 491", 2)
+    sipp.wait("CSeq: 3 ACK", timeout_s=10)
+    door.hangup()
+    sipp.done()
