@@ -236,7 +236,8 @@ class Door:
             return
         if event == "media":
             media = call.media
-            self._stream.send_to(media.host, media.port, media.payload, media.events, media.send, media.receive)
+            send = media.send and not call.on_hold  # whom we hold does not hear the visitor
+            self._stream.send_to(media.host, media.port, media.payload, media.events, send, media.receive)
             return
         if event == "ringing":
             self._stream.tone("ringback")

@@ -4,8 +4,11 @@ answer to an offer of ours changes. Loaded for the moment, the `call` of each fu
 from os import urandom
 
 from lend import lend
+from micropython import const
 
 from .words import ending
+
+_H_SESSION_EXPIRES = const(21)  # sip.scan.field() of its name
 
 
 def asked(call, request, transaction):
@@ -22,7 +25,9 @@ def asked(call, request, transaction):
         # 14.2, RFC 3311 5.2: whoever comes again comes at another time than the one it met
         call._reply(transaction, 500, (b"Retry-After: %d" % (urandom(1)[0] % 10 + 1),))
         return
-    lines = () if status else lend("sip.session").too_short(request)
+    lines = ()
+    if not status and request.get(_H_SESSION_EXPIRES) is not None:
+        lines = lend("sip.session").too_short(request)
     if status or lines:
         call._reply(transaction, status or 422, lines)
         return
@@ -41,7 +46,7 @@ def asked(call, request, transaction):
         call._accept(body)
     else:
         lines = [agent.contact_line(call.peer), agent.ABOUT]
-        if call.state == "up":
+        if call.state == "up" and (call._lifetime or agent.session_expires_s or request.get(_H_SESSION_EXPIRES) is not None):
             lines.extend(lend("sip.session").granted(call, request))
         call._reply(transaction, 200, lines, body)
     if body:
@@ -147,6 +152,8 @@ def read(call, ours, answer):
 def agreed(call, media, tell=False):
     """An offer and its answer are complete: tells the application unless all is as it was."""
     old = call.media
+    if old and media.host in ("0.0.0.0", "::"):
+        media.host = old.host  # hold as RFC 2543 had it: nothing goes there, and nothing else is to come from elsewhere
     call.media = call.dialog.media = media
     if tell or old is None or _facts(old) != _facts(media):
         call._tell("media")

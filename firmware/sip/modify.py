@@ -44,10 +44,7 @@ def begin(call):
 
 def _send(call, proposal, lines=()):
     """A re-INVITE. `proposal`: (whether they are on hold once it is accepted, our offer)."""
-    agent = call.agent
-    lines = [agent.contact_line(call.peer), agent.ABOUT] + list(lines)
-    lines.extend(lend("sip.session").asking(call))
-    transaction = call.send(b"INVITE", lines, proposal[1])
+    transaction = call.send(b"INVITE", _lines(call, lines), proposal[1])
     if transaction is None:
         _later(call, 2000)
         return
@@ -56,12 +53,17 @@ def _send(call, proposal, lines=()):
     call._sequence = call.dialog.sequence
 
 
-def _update(call, lines=()):
-    """An UPDATE without an offer."""
+def _lines(call, lines):
     agent = call.agent
     lines = [agent.contact_line(call.peer), agent.ABOUT] + list(lines)
-    lines.extend(lend("sip.session").asking(call))
-    transaction = call.send(b"UPDATE", lines)
+    if call._lifetime or call._min_se or agent.session_expires_s:
+        lines.extend(lend("sip.session").asking(call))
+    return lines
+
+
+def _update(call, lines=()):
+    """An UPDATE without an offer."""
+    transaction = call.send(b"UPDATE", _lines(call, lines))
     if transaction is None:
         _later(call, 2000)
         return
@@ -110,7 +112,7 @@ def on_response(call, transaction, status, message):
     proposal = transaction.proposal if ours else None
     if status < 300:
         if ours:
-            _accepted(call, transaction, proposal, message)
+            _accepted(call, proposal, message)
         return
     credentials = None
     if status == 401 or status == 407:
@@ -119,14 +121,18 @@ def on_response(call, transaction, status, message):
         if credentials:
             call._bye(credentials)
         return
-    if method == b"REFER" or method == b"NOTIFY":
+    if method in (b"REFER", b"NOTIFY", b"PRACK"):
         lend("sip.again").refused(call, transaction, message, credentials)
         return
     if ours:
         call._change = None
     if call.state != "up":
         return
-    if status == 481 or status == 408:
+    if ours and message is None and transaction.why != "no answer" and call._attempts < _ATTEMPTS:
+        # It did not even go out: a network that is away for a moment need not end the call.
+        call._attempts += 1
+        _later(call, 4000)
+    elif status == 481 or status == 408:
         # 12.2.1.2: they do not know of the call any more, or are gone
         if status == 408:
             call._bye()
@@ -175,15 +181,17 @@ def _later(call, delay_ms):
     call._retry = call.agent.timers.after(delay_ms, call._due, "modify")
 
 
-def _accepted(call, transaction, proposal, message):
-    """2xx to our re-INVITE or UPDATE."""
+def _accepted(call, proposal, message):
+    """2xx to our re-INVITE or UPDATE. What may meet a full heap comes first: then the 2xx comes again, and finds us as we
+    were."""
     call.dialog.refresh(message)
     if proposal:
         call._acknowledge()
-    call._change = None
     if call.state != "up":
+        call._change = None
         return  # our BYE is under way
-    call._attempts = 0
+    if call._lifetime or message.get(field(b"session-expires")) is not None:
+        lend("sip.session").agreed(call, message)
     if proposal:
         hold, body = proposal
         modified = lend("sip.modified")
@@ -195,10 +203,11 @@ def _accepted(call, transaction, proposal, message):
         call._local = body
         held = call.on_hold
         call.on_hold = hold
-        if media:
-            if b"\r\na=sendonly" not in body and b"\r\na=sendrecv" not in body:
-                media.held = call.media.held  # who is offered nothing to hear cannot say that it holds us
-            modified.agreed(call, media, held != hold)
-    lend("sip.session").agreed(call, message)
+    call._change = None
+    call._attempts = 0
+    if proposal and media:
+        if b"\r\na=sendonly" not in body and b"\r\na=sendrecv" not in body:
+            media.held = call.media.held  # who is offered nothing to hear cannot say that it holds us
+        modified.agreed(call, media, held != hold)
     if call._wanted:
         begin(call)

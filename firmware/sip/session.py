@@ -69,11 +69,11 @@ def longer(call, message):
 
 def due(call):
     """Half the interval has passed and we refresh; or it is nearly over, and nobody did."""
-    seconds, ours, update, waits = call._lifetime
-    if waits:
-        _set(call, seconds - seconds // 2 - _reserve(seconds))
-        call._lifetime = seconds, ours, update, False
+    seconds = call._lifetime[0]
+    if call._lifetime[3]:
         lend("sip.modify").begin(call)
+        _set(call, seconds - seconds // 2 - _reserve(seconds))
+        call._lifetime = call._lifetime[:3] + (False,)
     else:
         call._bye()
         call._end(408, "the session was not refreshed in time")

@@ -450,3 +450,145 @@ def test_two_agents_hold_each_other_with_every_third_datagram_lost():
     world.run(70000)
     for agent in (one, two):
         assert not agent.calls and not len(agent.transactions) and not len(agent.timers) and not agent.faults
+
+
+# --- Challenges, and a network or a heap that fails.
+
+
+class Account:
+    """Stands in for the registration: answers each challenge once a request."""
+
+    def __init__(self):
+        self.account = self
+        self.asked = []
+
+    def is_server(self, host):
+        return True
+
+    def answer(self, message, sent):
+        self.asked.append((sent.method, sent.cseq))
+        return b"Proxy-Authorization: Digest n=%d" % len(self.asked)
+
+    def stop(self, done=None):
+        pass
+
+
+def test_challenges_inside_the_call_are_answered():
+    it = There(True, more=(b"Session-Expires: 100;refresher=uas", b"Supported: timer", b"Allow: UPDATE"))
+    it.agent.registration = account = Account()
+    it.call.hold()
+    first = it.answer(407)
+    again = it.phone.last(method=b"INVITE")
+    assert again.cseq == first.cseq + 1 and again.body == first.body and again.branch != first.branch
+    assert again.get(field(b"proxy-authorization")) == b"Digest n=1" and not it.call.on_hold
+    it.answer(200, SDP + b"a=recvonly\r\n", (b"Session-Expires: 100;refresher=uac",))
+    assert it.call.on_hold
+    it.world.run(50100)
+    it.answer(401, method=b"UPDATE")
+    again = it.phone.last(method=b"UPDATE")
+    assert again.get(field(b"proxy-authorization")) == b"Digest n=2" and again.get(field(b"session-expires"))
+    it.answer(200, method=b"UPDATE")
+    it.call.hangup()
+    it.answer(407, method=b"BYE")
+    assert it.phone.last(method=b"BYE").get(field(b"proxy-authorization")) == b"Digest n=3"
+    assert [one[0] for one in account.asked] == [b"INVITE", b"UPDATE", b"BYE"]
+    it.answer(200, method=b"BYE")
+    it.world.run(40000)
+    assert not it.agent.calls and not len(it.agent.transactions) and not len(it.agent.timers) and not it.agent.faults
+
+
+def test_a_network_that_is_away_for_a_moment_does_not_end_the_call():
+    it = There(True)
+    it.agent.transport.broken = True
+    it.call.hold()
+    it.world.run(6000)
+    assert it.call.state == "up" and not it.phone.got
+    it.agent.transport.broken = False
+    it.world.run(3000)
+    it.answer(200, SDP + b"a=recvonly\r\n")
+    assert it.call.on_hold
+    it.agent.transport.broken = True
+    it.call.resume()
+    it.world.run(60000)
+    assert it.call.state == "ended" and it.log.events[-1] == "ended" and it.is_quiet()
+
+
+def test_sound_comes_from_the_same_place_while_an_address_of_zeroes_holds_us():
+    it = There(True)
+    it.ask(b"INVITE", SDP.replace(b"c=IN IP4 192.0.2.2", b"c=IN IP4 0.0.0.0"))
+    it.ack()
+    assert it.call.media.held and it.call.media.host == "192.0.2.2"
+
+
+def test_whatever_is_lent_may_meet_a_full_heap():
+    """At each place in turn, the first time only: what came is taken when it comes again, and what was due is done."""
+    import lend as module
+    import sip.agent
+    import sip.call
+
+    real = module.lend
+    state = [0, 0]
+
+    def full(name):
+        state[0] += 1
+        if state[0] == state[1]:
+            raise MemoryError
+        return real(name)
+
+    def play():
+        it = There(True, more=(b"Session-Expires: 100;refresher=uas", b"Supported: timer", b"Allow: UPDATE"))
+        state[0] = 0
+
+        def twice(data):
+            it.phone.send(data)
+            it.phone.send(data)
+
+        def until(status, method):
+            """What the door sends is answered each time that it comes."""
+            known = len(it.phone.got)
+            for _ in range(3):
+                run(it.world, 600)
+                for one in it.phone.got[known:]:
+                    if one.method == method:
+                        it.phone.send(reply(one, status, body=SDP + b"a=recvonly\r\n" if method == b"INVITE" else b"", more=more))
+                        it.phone.send(reply(one, status, body=SDP + b"a=recvonly\r\n" if method == b"INVITE" else b"", more=more))
+
+        more = (b"Session-Expires: 100;refresher=uac",)
+        for number, method, body in ((2, b"INVITE", HOLD), (3, b"UPDATE", SDP), (4, b"INVITE", b"")):
+            twice(request(method, number, b"z9hG4bKx%d" % number, it.to, body=body, more=(b"Session-Expires: 100;refresher=uas", b"Supported: timer", b"Allow: UPDATE")))
+            if method == b"INVITE":
+                twice(request(b"ACK", number, b"z9hG4bKack%d" % number, it.to, body=b"" if body else SDP))
+        run(it.world, 49000)
+        until(200, b"UPDATE")
+        assert b"UPDATE" in it.phone.methods(), state
+        for _ in range(2):
+            try:
+                it.call.hold()
+                break
+            except MemoryError:
+                pass
+        until(200, b"INVITE")
+        assert it.call.state == "up" and it.call.on_hold and not it.call.media.held, state
+        assert it.is_quiet(), state
+        return state[0]
+
+    try:
+        module.lend = sip.agent.lend = sip.call.lend = full
+        many = play()
+        assert many > 12
+        for place in range(1, many + 1):
+            state[1] = place
+            play()
+    finally:
+        module.lend = sip.agent.lend = sip.call.lend = real
+
+
+def run(world, ms):
+    """World.run() for agents whose timers may meet a full heap; their clock goes on, as Agent's does."""
+    end = world.now_ms + ms
+    while world.now_ms < end:
+        try:
+            world.run(end - world.now_ms)
+            break
+        except MemoryError:
+            pass
