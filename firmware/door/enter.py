@@ -113,11 +113,12 @@ class Enter:
         if value is None:
             return
         console = self.console
-        if isinstance(value, Lines):  # read once: not kept as _, for it would keep the code that makes it
+        if isinstance(value, Lines):
             for text in value:
                 await console.write(text + "\n")
         else:
-            console.names["_"] = value
+            if not getattr(value, "is_passing", False):
+                console.names["_"] = value
             start = ticks_ms()
             text = repr(value)
             self.hold(start)

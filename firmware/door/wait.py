@@ -8,6 +8,8 @@ from .console import Lines
 class Calling:
     """What door.call() gives: `await` it until the call is answered or has ended."""
 
+    is_passing = True
+
     def __init__(self, call):
         self._call = call
 

@@ -92,6 +92,7 @@ class Stream:
         self.gain_db(0)
         self._volume = 4096
         self.port = 0
+        self._here = self._encode = None  # of a call; here, so that the object need not grow in one
         self._clear()
 
     def _clear(self):

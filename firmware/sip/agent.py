@@ -24,6 +24,7 @@ _TICK_MS = const(20)
 _STREAM_MS = const(5)  # between two looks at open streams
 _PORT = const(5060)
 _FORGOTTEN_MS = const(300000)
+_TIDY_MS = const(100)  # after a call: its last words have been said, and the code that said them is gone
 
 _H_REPLACES = const(29)  # sip.scan.field(b"replaces")
 
@@ -51,6 +52,7 @@ class Agent:
     on_replaced = None
     on_message = None
     on_info = None
+    _tidying = None  # the timer of that
     # For TLS; None and "": what a certificate is judged by is not there, and none is believed.
     time_known = None  # time_known() -> whether the clock is right; None: it is
     tls_name = ""  # the name that the server's certificate must have; empty: the server's own
@@ -238,6 +240,11 @@ class Agent:
         """Forgets a call once nothing is expected for it."""
         if call.is_done and call in self.calls:
             self.calls.remove(call)
+            self.timers.cancel(self._tidying)
+            self._tidying = self.timers.after(_TIDY_MS, self._tidy)
+
+    def _tidy(self, _):
+        lend("sip.tidy").tidy(self)
 
     def options(self, request, tag, source):
         """The 200 for OPTIONS (11.2), inside a call or outside."""
@@ -452,7 +459,7 @@ class Agent:
                 self.on_call(call)
             else:
                 call.reject(480)
-            if transaction.data is None:
+            if transaction.data is None and transaction.request is not None:
                 # Silence here, and the caller would repeat itself (8.2.6.1).
                 transaction.respond(100, response(request, 100, source=source))
         except Exception as error:

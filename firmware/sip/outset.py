@@ -8,13 +8,14 @@ from lend import lend
 from .address import parse_name_addr, parse_uri
 from .call import Call
 from .dialog import Dialog
-from .registration import Account, Registration
 from .transaction import token
 from .words import text
 
 
 def register(agent, wanted):
     """See Agent.register, whose arguments are `wanted`."""
+    from .registration import Account, Registration
+
     server, user, password, auth_user, expires_s, display, proxy, transport, backup = wanted
     if agent.registration:
         agent.registration.stop()

@@ -21,6 +21,7 @@ T2 = const(4000)
 T4 = const(5000)
 _64T1 = const(32000)
 _LARGE = const(1300)  # bytes: a longer request does not go by UDP (18.1.1)
+_USUAL = const(6)  # transactions at a time
 _FINISHED = const(4)  # transactions that are remembered after their end, at the most
 
 # States: the high half of a row's key. CALLING stands for Trying in the non-INVITE machines.
@@ -302,7 +303,10 @@ class Transactions:
         self.timers = timers
         self.send = send  # send(data, peer) -> False when the transport refused
         self.limit = limit
-        self._table = {}
+        # Grown now, while it comes to lie low: a call would let it grow in the middle of what it leaves free.
+        self._table = dict.fromkeys(range(_USUAL))
+        while self._table:
+            self._table.popitem()
 
     def __len__(self):
         return len(self._table)

@@ -26,7 +26,6 @@ _BURST = const(8)  # datagrams in a row before the loop's other tasks have their
 # where other objects wait for a collection. Without it, small objects that stay would sooner or later lie so that no
 # piece of that size is left, and the door would be deaf with a third of its heap free.
 _RESERVE = (_USUAL + 64) // (8 if sys.maxsize >> 32 else 4)
-_PEERS = const(8)  # packed addresses remembered
 
 
 class Transport:
@@ -55,7 +54,7 @@ class Transport:
         self._long = 0
         self._reserve = [None] * _RESERVE
         self.buffer = bytearray(_USUAL)
-        self._packed = {}
+        self._from = self._peer = None  # of the newest datagram: as the socket has it, and as (host, port)
 
     def open(self, host, port):
         """Binds; OSError when the address or the port is not to be had for UDP. Where TCP has none, nobody can connect."""
@@ -96,13 +95,8 @@ class Transport:
         none can be opened."""
         if len(peer) > 2:
             return self._flowing() and self.streams.send(data, peer)
-        address = self._packed.get(peer)
         try:
-            if address is None:
-                if len(self._packed) >= _PEERS:
-                    self._packed.clear()
-                address = self._packed[peer] = self.pack(*peer)
-            self._socket.sendto(data, address)
+            self._socket.sendto(data, self._from if peer == self._peer else self.pack(*peer))
         except (OSError, ValueError, AttributeError):
             # No route, no buffer, a port of 0, a socket that is closed already: lost, as on the wire. The
             # transaction repeats it or gives up.
@@ -174,7 +168,9 @@ class Transport:
             self._long = _LONG_FOR
             return
         data = copy or bytes(memoryview(self.buffer)[:n])
-        address = self.unpack(address)
+        if address != self._from:
+            self._peer = self.unpack(address)
+            self._from = address
         if self.trace:
-            self.trace("<", data, address)
-        self.agent.receive(data, address)
+            self.trace("<", data, self._peer)
+        self.agent.receive(data, self._peer)
