@@ -381,7 +381,7 @@ class Runner:
                 run.append("/rom/%s/main.py" % self.arch)
         start = "import _boot; _boot.run(%r, %r, %r, %r)" % (str(self.state), str(builder.BUILD), self.arch, run)
         environment = dict(os.environ, MICROPYPATH=str(builder.BUILD / (self.arch + "-unix")) + ":.frozen",
-                           VIRTUAL_BOARD=" ".join(map(str, setup)))
+                           VIRTUAL_BOARD=" ".join(map(str, setup)), VIRTUAL_BOARD_DNS=self.options.dns)
         command = [self.interpreter]
         if self.options.heap:
             command += ["-X", "heapsize=" + self.options.heap]
@@ -829,13 +829,13 @@ class VirtualBoard:
     """
 
     def __init__(self, state, address="127.0.0.10", mic="silence", speaker="none", heap="96wK", serial=None,
-                 micropython=None, set=None, mic_loop=False, mic_level_db=0, wrap=None, extra=()):
+                 micropython=None, set=None, mic_loop=False, mic_level_db=0, wrap=None, dns=None, extra=()):
         # wrap: a command the interpreter runs under, like "valgrind ..."; extra: more words for the command line
         self.state, self.address = Path(state), address
         self.command = [sys.executable, str(Path(__file__).resolve()), "--state", str(state), "--address", address,
                         "--mic", str(mic), "--speaker", str(speaker), "--heap", heap or "", "--mic-level-db",
                         str(mic_level_db)]
-        for flag, value in (("--serial", serial), ("--micropython", micropython), ("--wrap", wrap)):
+        for flag, value in (("--serial", serial), ("--micropython", micropython), ("--wrap", wrap), ("--dns", dns)):
             if value:
                 self.command += [flag, str(value)]
         if mic_loop:
@@ -1069,6 +1069,7 @@ def main():
         "Pipes (mkfifo) carry raw samples at RATE_HZ, mono, little-endian: 32 bits in, 16 bits out.")
     parser.add_argument("--state", required=True, help="folder that is the board's flash; made if missing")
     parser.add_argument("--address", default="127.0.0.10", help="IPv4 address of the board (127.0.0.10)")
+    parser.add_argument("--dns", default="", help="name server that the network names, address or address:port (none)")
     parser.add_argument("--mic", default="silence", help="WAV file, silence, chime, a pipe, or card")
     parser.add_argument("--mic-loop", action="store_true", help="play the WAV file again and again")
     parser.add_argument("--mic-level-db", type=float, default=0.0, help="level of the WAV file at the microphone (0)")

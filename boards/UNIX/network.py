@@ -4,6 +4,7 @@ Connecting takes a moment, as it does in life; the address is the one tools/virt
 """
 
 import machine
+import os
 import time
 from micropython import const
 
@@ -53,7 +54,7 @@ class Interface:
         if setting is not None:
             return None
         address = machine._address if self.isconnected() else "0.0.0.0"
-        return (address, "255.0.0.0", "0.0.0.0", "0.0.0.0")
+        return (address, "255.0.0.0", "0.0.0.0", os.getenv("VIRTUAL_BOARD_DNS") or "0.0.0.0")
 
 
 class LAN(Interface):

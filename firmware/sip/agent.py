@@ -103,7 +103,7 @@ class Agent:
 
     async def stop(self):
         """Hangs up, un-registers (waiting a second for the answer) and closes."""
-        await lend("sip.outset").stop(self)
+        await lend("sip.accounts").stop(self)
         for task in self._tasks:
             task.cancel()
         self._tasks = []
@@ -115,7 +115,7 @@ class Agent:
         """Keeps `user` registered at `server`, a name or an address, with a port or without. Returns the Registration;
         ValueError in words for a bad one. `proxy`: by which all requests go; `transport`: "udp", "tcp" or "tls", else what
         the name servers say, or udp; `backup`: a second server, used while the first is away."""
-        return lend("sip.outset").register(
+        return lend("sip.accounts").register(
             self, (server, user, password, auth_user, expires_s, display, proxy, transport, backup)
         )
 
@@ -128,7 +128,7 @@ class Agent:
 
     def words(self):
         """The state in sentences, a list."""
-        return lend("sip.outset").words(self)
+        return lend("sip.accounts").words(self)
 
     # --- For the files beside this one.
 

@@ -173,10 +173,10 @@ class Call:
 
     # --- Outgoing.
 
-    def invite(self, media_host, media_port):
-        """Finds out where to, and sends the first INVITE with our offer."""
+    def invite(self, media_host, media_port, locate):
+        """Finds out where to, by outset.locate(), and sends the first INVITE with our offer."""
         self._media_address = (media_host, media_port)
-        self.agent.locate(self.dialog.next_hop(), self._located)
+        locate(self.agent, self.dialog.next_hop(), self._located, False)
 
     def _located(self, peers, problem):
         if self.state == "ended":

@@ -29,11 +29,12 @@ BURST_HEAP = "112wK"
 
 class Door:
     """`settings` is its config.json; `mic` a WAV file it hears (from when its microphone starts, with a call), else silence.
-    `speaker` is the path of the WAV file its loudspeaker plays into, complete after stop()."""
+    `dns` is the name server of its network, if it has one. `speaker` is the path of the WAV file its loudspeaker plays into,
+    complete after stop()."""
 
     user = "door"
 
-    def __init__(self, folder, settings=None, mic=None, heap=None, wrap=None, wait=True):
+    def __init__(self, folder, settings=None, mic=None, heap=None, wrap=None, wait=True, dns=None):
         self.folder = str(folder)
         self.address = addresses.take()
         self.speaker = os.path.join(self.folder, "speaker.wav")
@@ -46,7 +47,7 @@ class Door:
         with open(os.path.join(self.folder, "config.json"), "w") as f:
             json.dump({"schema": 1, **(settings or {})}, f)
         self.board = VirtualBoard(self.folder, self.address, mic=mic or "silence", speaker=self.speaker,
-                                  heap=heap or HEAP, wrap=wrap)
+                                  heap=heap or HEAP, wrap=wrap, dns=dns)
         try:
             self.board.start()
             self._reader = threading.Thread(target=self._read, daemon=True)
