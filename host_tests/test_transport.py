@@ -90,11 +90,12 @@ def test_a_trace_is_told_of_each_message_that_comes_and_goes(arrived):
     seen = []
     Transport.trace = lambda transport, direction, data, peer: seen.append((direction, data))
     try:
-        arrived([b"a", b"b" * 2000], [1])  # one that was dropped is not shown
+        arrived([b"a" * 5, b"b" * 2000], [5])  # one that was dropped is not shown
         transport = Transport(User(), lambda host, port: (host, port), None)
         transport.open(HOST, 0)
-        assert transport.send(b"x", (HOST, 9)) and not transport.send(b"y" * 70000, (HOST, 9))
+        assert transport.send(b"x" * 5, (HOST, 9)) and not transport.send(b"y" * 70000, (HOST, 9))
+        assert transport.send(b"\r\n\r\n", (HOST, 9))  # what only keeps a way open says nothing
         transport.close()
     finally:
         Transport.trace = None
-    assert seen == [("<", b"a"), (">", b"x")]
+    assert seen == [("<", b"a" * 5), (">", b"x" * 5)]

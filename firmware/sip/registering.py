@@ -20,6 +20,7 @@ _STOOD_MS = const(60000)  # a registration that lasted so long ends what went be
 _NEXT_SERVER_MS = const(6000)  # of five datagrams none is answered: where there is another server, it is asked
 _LATER_MS = const(5000)
 _LONGEST_S = const(86400)
+_ALIVE_MS = const(25000)  # NATs forget a UDP way after 30 s and more (RFC 4787 4.3 wants two minutes)
 _LONGEST_WAIT_S = const(3600)  # of what Retry-After may ask
 _FOLLOWED = const(4)
 _ROUTES = const(4)
@@ -107,6 +108,7 @@ def stop(it, done):
     """See Registration.stop."""
     it.is_active = it.is_registered = False
     it.timer = it.agent.timers.cancel(it.timer)
+    it.alive = it.agent.timers.cancel(it.alive)
     if it.second is not None:
         if it.second.contact and not it.contact:
             stop(it.second, done)
@@ -293,6 +295,8 @@ def _succeeded(it, sent, message):
     refresh_s = max(granted_s - 40, granted_s // 2, 1)
     it.timer = timers.cancel(it.timer)
     it.timer = timers.after(refresh_s * 1000, it.start, True)
+    if len(it.peer) == 2 and it.alive is None:
+        it.alive = timers.after(_ALIVE_MS, it.keep_alive)
     _tell(it)
     if it.attempts < _FOLLOWED and _seen_elsewhere(it, message.via):
         # The old binding goes with the same REGISTER.

@@ -2,9 +2,12 @@
 code in registering.py, which is there only for as long as it works: a moment every few minutes."""
 
 from lend import lend
+from micropython import const
 
 from .address import parse_uri
 from .transaction import token
+
+_ALIVE_MS = const(25000)  # as in registering.py
 
 
 class Account:
@@ -45,6 +48,7 @@ class Registration:
     problem = ""  # why the last attempt failed, in words
     transaction = None  # the newest REGISTER
     timer = None
+    alive = None  # the timer of keep_alive()
     done = None  # called once with no argument when the running REGISTER is over: `stop` waits so
     changed = None  # changed(registration): the application is told of each new state
     is_registered = False  # here or at the second server
@@ -94,6 +98,14 @@ class Registration:
 
     def located(self, peers, problem):
         lend("sip.registering").located(self, peers, problem)
+
+    def keep_alive(self, _):
+        """Over UDP: a line break now and then, so that what is between keeps the way open for calls (RFC 5626 3.5 has STUN
+        for it, which PBXs do not). Streams have their own."""
+        self.alive = None
+        if self.contact and len(self.peer) == 2:
+            self.agent.send(b"\r\n", self.peer)
+            self.alive = self.agent.timers.after(_ALIVE_MS, self.keep_alive)
 
     def stop(self, done=None):
         """Un-registers (10.2.2) and stops. `done()` is called when the registrar has answered or will not."""

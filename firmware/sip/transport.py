@@ -103,7 +103,7 @@ class Transport:
             self.send_errors += 1
             return False
         self.sent += 1
-        if self.trace:
+        if self.trace and len(data) > 4:
             self.trace(">", data, peer)
         return True
 
@@ -171,6 +171,6 @@ class Transport:
         if address != self._from:
             self._peer = self.unpack(address)
             self._from = address
-        if self.trace:
+        if self.trace and n > 4:
             self.trace("<", data, self._peer)
         self.agent.receive(data, self._peer)

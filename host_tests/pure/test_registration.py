@@ -723,3 +723,29 @@ def test_who_is_met_by_a_call_through_the_registrar_may_ask_for_the_password_nob
     call.hangup()
     edge.send(reply(edge.last(method=b"BYE"), 407, more=(b'Proxy-Authenticate: Digest realm="pbx", nonce="p1"',), contact=None))
     assert edge.methods().count(b"BYE") == 3
+
+
+def test_over_udp_a_line_break_every_25_s_keeps_the_way_open_for_as_long_as_it_is_registered():
+    world, agent, pbx, registration = registering()
+    world.run(1000)
+    assert not world.sent(b"\r\n")
+    granted(pbx, 300)
+    world.run(80000)
+    assert world.sent(b"\r\n") == [5 + 1000 + 25000 * n for n in (1, 2, 3)]
+    assert world.log[-1][2] == ("192.0.2.2", 5060)
+    registration.stop()
+    pbx.send(reply(pbx.got[-1], 200))
+    world.run(80000)
+    assert len(world.sent(b"\r\n")) == 3
+
+
+def test_over_a_stream_the_transport_sees_to_that():
+    world = World()
+    world.tcp = True
+    agent = world.agent("192.0.2.1")
+    pbx = world.phone("192.0.2.2")
+    agent.register("192.0.2.2", "door", "secret", transport="tcp")
+    world.deliver()
+    pbx.world.wire.append((pbx.address + (b"TCP",), ("192.0.2.1", 5060, b"TCP"), reply(pbx.got[0], 200, more=(b"Expires: 300",))))
+    world.run(80000)
+    assert agent.registration.is_registered and not world.sent(b"\r\n")

@@ -95,7 +95,8 @@ class Phone:
         self.got = []
 
     def receive(self, data, source):
-        self.got.append(parse(data))
+        if data.strip():
+            self.got.append(parse(data))
 
     def send(self, data, peer=("192.0.2.1", 5060)):
         self.world.wire.append((self.address, peer, data))
