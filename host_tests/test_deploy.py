@@ -1,5 +1,6 @@
 """make deploy, over the virtual board's serial line, which mpremote takes for a board's."""
 
+import datetime
 import os
 import pty
 import re
@@ -8,6 +9,10 @@ import sys
 
 import pytest
 import serial
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tools import boards, build, deploy
 from tools.boards import BoardError
@@ -205,3 +210,97 @@ def test_a_port_where_nobody_answers(board, monkeypatch):
 def test_what_is_missing_is_said(arguments, words):
     done = subprocess.run([sys.executable, "tools/deploy.py", *arguments], cwd=build.ROOT, capture_output=True, text=True)
     assert done.returncode != 0 and words in done.stderr and "Traceback" not in done.stderr
+
+
+# --- Certificates.
+
+NOW = datetime.datetime.now(datetime.timezone.utc)
+DAY = datetime.timedelta(days=1)
+
+
+def certificate(name, days=30, since=-1, signer=None, ca=None, key=None):
+    """(certificate, its key) made here; signed by itself unless `signer`, such a pair, signs it."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder().subject_name(subject).public_key(key.public_key()).serial_number(
+        x509.random_serial_number()).not_valid_before(NOW + since * DAY).not_valid_after(NOW + days * DAY)
+    builder = builder.issuer_name(signer[0].subject if signer else subject)
+    if ca is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca, None), critical=True)
+    return builder.sign(signer[1] if signer else key, hashes.SHA256()), key
+
+
+def pem(it):
+    return it.public_bytes(Encoding.PEM)
+
+
+def der(it):
+    return it.public_bytes(Encoding.DER)
+
+
+@pytest.fixture
+def put(tmp_path):
+    """A function that writes a file -> its path."""
+
+    def put(data):
+        path = tmp_path / "given.pem"
+        path.write_bytes(data)
+        return str(path)
+
+    return put
+
+
+def test_certificates_become_der_one_behind_the_other(put, capsys):
+    root, own = certificate("Root", ca=True), certificate("pbx.example", days=400)
+    middle = certificate("Middle", signer=root, ca=True)
+    assert deploy.certificates(put(pem(root[0]))) == der(root[0])
+    assert "trusting CN=Root until %s" % (NOW + 30 * DAY).date() in capsys.readouterr().out
+    assert deploy.certificates(put(der(own[0]))) == der(own[0])
+    text = b"a comment\n" + pem(root[0]) + b"\nanother\n" + pem(middle[0]) + pem(own[0])
+    assert deploy.certificates(put(text)) == der(root[0]) + der(middle[0]) + der(own[0])
+    key = own[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    assert deploy.certificates(put(key + pem(own[0]))) == der(own[0])  # the key stays here
+    # As the firmware takes them apart again.
+    from sip import tls
+
+    assert list(tls.certificates(deploy.certificates(put(text)))) == [der(root[0]), der(middle[0]), der(own[0])]
+
+
+def test_what_is_no_use_as_a_certificate_is_told_in_words(put):
+    root, key = certificate("Root", ca=True)
+
+    def refused(data, now=None):
+        with pytest.raises(BoardError) as told:
+            deploy.certificates(put(data), now)
+        return str(told.value)
+
+    assert "is a private key, which must never leave its server" in refused(
+        key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+    assert "is no certificate" in refused(b"hello") and "is no certificate" in refused(b"") and "is no cert" in refused(der(root)[:-9])
+    assert "is no certificate" in refused(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    assert "CN=Root has expired on %s" % (NOW + 30 * DAY).date() in refused(pem(root), NOW + 31 * DAY)
+    assert "CN=old has expired" in refused(pem(root) + pem(certificate("old", days=-1, since=-9)[0]))
+    assert "not valid before %s" % (NOW + 2 * DAY).date() in refused(pem(certificate("new", since=2)[0]))
+    assert "CN=pbx is a server's certificate, signed by CN=Root" in refused(pem(certificate("pbx", signer=(root, key))[0]))
+    assert "signed by CN=Root" in refused(pem(certificate("pbx", signer=(root, key), ca=False)[0]))
+    assert "holds 30 certificates" in refused(pem(root) * 30)
+    with pytest.raises(BoardError, match="nothing.pem cannot be read: No such file"):
+        deploy.certificates("nothing.pem")
+
+
+def test_a_certificate_comes_along_and_stays(virtual_board, board, tree, put, capsys):
+    root = certificate("Root", ca=True)[0]
+    tree(main="print('one')", sip__a="A = 1")
+    deploy.deploy(board, virtual_board.serial, ARCH, wiring=True, ca=put(pem(root)))
+    ca = virtual_board.state / "ca.der"
+    assert ca.read_bytes() == der(root)
+    assert "trusting CN=Root" in capsys.readouterr().out
+    tree(main="print('two')", sip__a="A = 1")
+    deploy.deploy(board, virtual_board.serial, ARCH)
+    assert ca.read_bytes() == der(root) and (virtual_board.state / "main.py").read_text() == "print('two')"
+    other = certificate("Other", ca=True)[0]
+    deploy.deploy(board, virtual_board.serial, ARCH, ca=put(pem(other)))
+    assert ca.read_bytes() == der(other)
+    with pytest.raises(BoardError, match="is no certificate"):
+        deploy.deploy(board, virtual_board.serial, ARCH, ca=put(b"x"))
+    assert ca.read_bytes() == der(other)

@@ -6,11 +6,13 @@ mpremote. Files that are there already stay, files of an earlier deployment that
 longer part of it go, config.json is never touched. Then the board starts anew.
 
 The board keeps a list of what was deployed, deployed.txt. A wiring.py that was changed
-on the board since is kept, unless --wiring is given.
+on the board since is kept, unless --wiring is given. With --ca certificates go along, for
+TLS: those in a PEM or DER file, as ca.der; without it the ca.der that is there stays.
 """
 
 import argparse
 import contextlib
+import datetime
 import hashlib
 import io
 import os
@@ -18,6 +20,8 @@ import sys
 import time
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
@@ -27,6 +31,8 @@ from tools.boards import BoardError  # noqa: E402
 
 LIST = "deployed.txt"
 WIRING = "wiring.py"
+CA = "ca.der"  # the default of sip.tls_ca
+_MAX_CA = 6144  # bytes: the board reads all of it for each connection
 _CHUNK = 512
 _PATIENCE_S = 3
 
@@ -76,6 +82,51 @@ def files(board, arch):
     found[WIRING] = board.path.read_bytes()
     found["main.py"] = main
     return found
+
+
+def certificates(path, now=None):
+    """The certificates of a PEM or DER file that a door may trust -> their DER, one behind the other. BoardError in words
+    when there is none, or one that the door could not use at `now` (UTC)."""
+    now = now or datetime.datetime.now(datetime.timezone.utc)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as e:
+        raise BoardError("The certificate %s cannot be read: %s." % (path, e.strerror)) from None
+    try:
+        if b"-----BEGIN CERTIFICATE-----" in data:
+            found = x509.load_pem_x509_certificates(data)
+        elif b"PRIVATE KEY-----" in data:
+            raise BoardError("%s is a private key, which must never leave its server. CA= wants the certificate of the CA, or "
+                             "of the server when it signed its own." % path)
+        else:
+            found = [x509.load_der_x509_certificate(data)]
+    except ValueError:
+        raise BoardError("%s is no certificate. CA= wants a PEM file, which has a line -----BEGIN CERTIFICATE-----, or the same "
+                         "as DER." % path) from None
+    for one in found:
+        name = one.subject.rfc4514_string() or "without a name"
+        if one.not_valid_after_utc < now:
+            raise BoardError("%s: the certificate %s has expired on %s." % (path, name, one.not_valid_after_utc.date()))
+        if one.not_valid_before_utc > now:
+            raise BoardError("%s: the certificate %s is not valid before %s; or is this computer's clock wrong?"
+                             % (path, name, one.not_valid_before_utc.date()))
+        if one.subject != one.issuer and not _is_ca(one):
+            raise BoardError("%s: %s is a server's certificate, signed by %s. CA= wants the certificate of that one."
+                             % (path, name, one.issuer.rfc4514_string()))
+    der = b"".join(one.public_bytes(Encoding.DER) for one in found)
+    if len(der) > _MAX_CA:
+        raise BoardError("%s holds %d certificates, %d bytes, more than the door's memory has room for (%d). Give it only the "
+                         "CA that your server's certificate comes from." % (path, len(found), len(der), _MAX_CA))
+    for one in found:
+        print("trusting %s until %s" % (one.subject.rfc4514_string(), one.not_valid_after_utc.date()))
+    return der
+
+
+def _is_ca(certificate):
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False
 
 
 class Line:
@@ -173,10 +224,13 @@ class Progress:
             print()
 
 
-def deploy(board, port, arch=None, wiring=False):
-    """Bring the board up to date and reset it. BoardError in words; safe to run again after any of them."""
+def deploy(board, port, arch=None, wiring=False, ca=None):
+    """Bring the board up to date and reset it. BoardError in words; safe to run again after any of them. `ca`: the path of
+    a file with certificates to trust."""
     arch = arch or board.chip.arch
     wanted = files(board, arch)
+    if ca:
+        wanted = {CA: certificates(ca), **wanted}
     boards.check_port(port)
     line = Line(port)
     try:
@@ -206,6 +260,8 @@ def _deploy(line, board, wanted, arch, wiring):
         paths = list(wanted)[at:at + 8]
         there.update(zip(paths, line.run("for p in %r: print(_hash(p))" % (paths,))))
     _keep_wiring(wanted, before, there, wiring)
+    if CA not in wanted:
+        before.pop(CA, None)  # it stays
     changed = {path: data for path, data in wanted.items() if there[path] != short_hash(data)}
     need, free = sum(map(len, changed.values())), int(free)
     if need + 8192 > free:  # an old file goes only when its new one is whole
@@ -265,9 +321,10 @@ def main():
     parser.add_argument("--port", default="")
     parser.add_argument("--arch", help="another build/ than the board's chip has (the virtual board: x64)")
     parser.add_argument("--wiring", action="store_true", help="overwrite a wiring.py that was changed on the board")
+    parser.add_argument("--ca", default="", help="certificates to trust for TLS: a PEM or DER file")
     arguments = parser.parse_args()
     try:
-        deploy(boards.load(arguments.board), arguments.port, arguments.arch, arguments.wiring)
+        deploy(boards.load(arguments.board), arguments.port, arguments.arch, arguments.wiring, arguments.ca)
     except BoardError as e:
         sys.exit(str(e))
     except TransportExecError as e:
