@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rig import addresses
+from rig.door import BURST_HEAP
 from tools.virtual_board import VirtualBoard
 
 pytestmark = pytest.mark.needs("micropython")
@@ -21,12 +23,12 @@ MPREMOTE = [str(Path(sys.executable).parent / "mpremote")]
 class Console:
     """A person at the serial line of a door."""
 
-    def __init__(self, folder, **config):
+    def __init__(self, folder, heap="96wK", **config):
         self.folder = folder
         self.marks = 0
         self.address = addresses.take()
         (folder / "config.json").write_text(json.dumps(config))
-        self.board = VirtualBoard(folder, self.address)
+        self.board = VirtualBoard(folder, self.address, heap=heap)
         self.board.start()
         self.wait_ready()
 
@@ -192,16 +194,19 @@ def test_pasted_text_is_not_lost(door):
 
 
 def test_set_and_show(door):
-    assert door.run('door.set("call.ring_s", 20)') == "call.ring_s = 20. In effect now."
-    assert door.run('door.set("call.ring_s", 20)') == "call.ring_s = 20. It was so before."
+    def first(line):
+        return door.run(line).split("\n")[0]  # on a busy computer a second line may say that this one held the intercom up
+
+    assert first('door.set("call.ring_s", 20)') == "call.ring_s = 20. In effect now."
+    assert first('door.set("call.ring_s", 20)') == "call.ring_s = 20. It was so before."
     assert json.loads((door.folder / "config.json").read_text())["call.ring_s"] == 20
     assert "call.ring_s" in door.run("door.show()") and "20" in door.run('door.show("call.ring_s")')
-    assert door.run('door.set("sip.server", "pbx local")') == (
+    assert first('door.set("sip.server", "pbx local")') == (
         "sip.server: 'pbx local' is not a host name; write a name like pbx.example or an address like 192.0.2.10"
     )
-    assert door.run('door.set("sip.sever", "x")') == "there is no key 'sip.sever'; did you mean 'sip.server'?"
-    assert door.run('door.show("sip.sever")') == "there is no key 'sip.sever'; did you mean 'sip.server'?"
-    assert door.run('door.set("call.ring_s", None)') == "call.ring_s = 45. In effect now."
+    assert first('door.set("sip.sever", "x")') == "there is no key 'sip.sever'; did you mean 'sip.server'?"
+    assert first('door.show("sip.sever")') == "there is no key 'sip.sever'; did you mean 'sip.server'?"
+    assert first('door.set("call.ring_s", None)') == "call.ring_s = 45. In effect now."
 
 
 def test_a_secret_is_never_printed(door):
@@ -254,6 +259,49 @@ def test_a_stranger_is_refused_and_told_how_to_be_listed(door):
     assert "call.incoming is reject" in door.run("door._admit('127.0.0.1', None)")
     door.run("door.set('call.incoming', None)")
     door.run("door.set('call.peers', None)")
+
+
+def test_the_clock_is_set_when_tls_first_needs_it(own_door):
+    """On this board it is right already: it is made to say 2000, and what it is set to is caught."""
+    server = addresses.take()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as told:
+        told.bind((server, 123))
+        told.settimeout(10)
+        own_door.run("import sys, machine")
+        own_door.run("sys.modules['door.intercom'].gmtime = lambda: (2000, 1, 1)")
+        own_door.run("class RTC:\r def datetime(self, now): print('set to', now)\r\rmachine.RTC = RTC")
+        own_door.run("door.set('net.ntp', '')")
+        assert own_door.run("door._agent.time_known()") == "False"
+        own_door.read_until(b'TLS waits for the right time: door.set("net.ntp", "pool.ntp.org") names a server')
+        own_door.run("door.set('net.ntp', '%s')" % server)
+        question, peer = told.recvfrom(100)
+        answer = b"\x24\x01" + bytes(22) + question[40:48] + bytes(8) + (3999999999).to_bytes(4, "big") + bytes(4)
+        told.sendto(answer, peer)
+        out = own_door.read_until(b"The time was set: ", b"TLS waits")
+        assert "set to (2026, 10, 3, 5, 7, 6, 39, 0)" in out, out
+        assert own_door.run("door._clock_s") == "-1"
+    addresses.give_back(server)
+
+
+def test_what_the_keys_of_the_server_lead_to(tmp_path):
+    own_door = Console(tmp_path, heap=BURST_HEAP)  # what streams are made of is there, beside the prompt
+
+    def registration(words):
+        return own_door.run("door._agent.registration.%s" % words)
+
+    for key, value in (("sip.transport", "tcp"), ("sip.proxy", "192.0.2.2"), ("sip.backup", "192.0.2.3:5080"),
+                       ("sip.tls_name", "pbx.example"), ("sip.session_s", 1800), ("sip.server", "192.0.2.1")):
+        own_door.run("door.set(%r, %r)" % (key, value))
+    own_door.run("import time\rwhile door._registration is None: await asyncio.sleep_ms(50)\r")
+    assert registration("server") == "b'sip:192.0.2.1'"
+    assert registration("hop") == "b'sip:192.0.2.2;transport=tcp'"
+    assert registration("second.server") == "b'sip:192.0.2.3:5080'"
+    assert own_door.run("door._agent.tls_name, door._agent.session_expires_s") == "('pbx.example', 1800)"
+    assert own_door.run("door._agent.tls_ca") == "'ca.der'"
+    own_door.run("door.set('sip.transport', None)")
+    own_door.run("await asyncio.sleep_ms(1300)")
+    assert own_door.run("door._agent.tls_ca") == "''"  # there is no such file: TLS is not what DNS may choose
+    own_door.stop()
 
 
 def test_a_full_heap_is_reported_and_survived(door):

@@ -2,6 +2,7 @@
 
 from time import ticks_add, ticks_ms
 
+from lend import lend
 from micropython import const
 
 _SETTLE_MS = const(1000)  # sip.server, sip.user and sip.password are set one after the other, and used once
@@ -9,16 +10,8 @@ _SETTLE_MS = const(1000)  # sip.server, sip.user and sip.password are set one af
 
 def words(door, key, changed):
     """-> for who has set a value: what it is, and when it takes effect, for which this sees to it."""
-    text = "%s = %s." % (key, shown(door.config, key))
+    text = "%s = %s." % (key, lend("door.listed").shown(door.config, key))
     return text + (_apply(door, key) if changed else " It was so before.")
-
-
-def shown(config, key):
-    """The value for a person to see; never a secret."""
-    value = config.get(key)
-    if key in config.secrets.split(" "):
-        return "(set)" if value else "(not set)"
-    return str(value) if value != "" else "(empty)"
 
 
 def levels(door):
@@ -34,6 +27,12 @@ def _apply(door, key):
         door._moved = True
         if door._call is not None:
             return " It takes effect when the call has ended."
+    if key == "sip.session_s":
+        if door._agent:
+            door._agent.session_expires_s = door.config.get(key)
+        return " It takes effect at the next call."
+    if key == "net.ntp" and door._clock_s > 0:
+        door._clock_s = door._up_s
     if key == "net.hostname":
         return " It takes effect at the next start."
     if key.startswith(("sip.", "wifi.")):

@@ -31,7 +31,7 @@ class Config:
 
     def lines(self, key=None):
         """The table for a person, line by line: all of it, one group ("sip") or one key. Mistake for an unknown one."""
-        return lend("door.schema").lines(self, key)
+        return lend("door.listed").lines(self, key)
 
     def set(self, key, value):
         """Sets and saves; None is the default again. -> True if it changed anything. Mistake in words."""

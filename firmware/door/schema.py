@@ -14,7 +14,13 @@ sip.user user door | the door's account, the number that phones dial
 sip.password secret - | password of that account
 sip.auth_user user - | name for authentication, if the PBX wants another than sip.user
 sip.display text - | name shown on the phone that rings
-sip.port int 5060 1..65535 | UDP port of the door's own SIP
+sip.transport choice auto auto,udp,tcp,tls | how messages travel; auto: as DNS says of the server's name, else udp
+sip.proxy host - | outbound proxy, by which everything goes to the server
+sip.backup host - | second server, registered at while sip.server is away
+sip.tls_name name - | name in the server's certificate, if it is not that of sip.server
+sip.tls_ca file ca.der | file of the certificates that TLS trusts, put there by make deploy CA=...
+sip.session_s int 0 0,90..86400 | calls are refreshed within this many seconds; 0: only if the other side asks
+sip.port int 5060 1..65535 | port of the door's own SIP
 sip.expires_s int 300 60..86400 | how long one registration lasts
 button.1.target target - | whom the button calls: a number at sip.server, or sip:101@192.0.2.10
 call.incoming choice answer answer,ring,reject | what a call to the door does; ring: the button answers
@@ -30,6 +36,7 @@ rtp.last_port int 20098 1024..65535 | last UDP port for sound
 wifi.ssid text - | name of the Wi-Fi network
 wifi.password secret - | its password
 net.hostname name sipdoor | the door's name in the local network
+net.ntp name pool.ntp.org | server that tells the time when TLS needs it
 """
 
 
@@ -73,6 +80,10 @@ def _is_target(text):
     return _is_user(user) and (not at or _is_host(host))
 
 
+def _is_file(text):
+    return len(text) <= 32 and _only(text.lower(), _LETTERS + _DIGITS + "-_./")
+
+
 def _is_text(text):
     return all(" " <= c != "\x7f" for c in text) and len(text.encode()) <= 64
 
@@ -83,6 +94,7 @@ _KINDS = {
     "name": (lambda t: _is_host(t, False), "a host name", "write letters, digits and hyphens, like front-door"),
     "user": (_is_user, "a SIP user name", "write it without spaces, like 42 or front-door"),
     "target": (_is_target, "a number or a SIP address", "write 101 or sip:101@192.0.2.10"),
+    "file": (_is_file, "a file name", "write one of at most 32 letters, like ca.der"),
     "text": (_is_text, "a plain text", "write at most 64 bytes in one line"),
     "secret": (_is_text, "a password", "write at most 64 bytes in one line"),
     "code": (
@@ -100,11 +112,11 @@ def keys():
             yield line[: line.find(" ")]
 
 
-def _entry(key):
+def entry(key):
     """-> (kind, default, range, help); Mistake with the nearest key if there is no such key."""
     at = _TABLE.find("\n" + key + " ") if key and " " not in key else -1
     if at < 0:
-        raise Mistake("there is no key '%s'; %s" % (key, _nearest(key)))
+        raise Mistake("there is no key '%s'; %s" % (key, lend("door.listed").nearest(key, keys())))
     line = _TABLE[at + len(key) + 2 : _TABLE.find("\n", at + 1)]
     spec, _, text = line.partition(" | ")
     spec = spec.split(" ")
@@ -113,48 +125,29 @@ def _entry(key):
 
 def default(key):
     """The value of a key that nobody has set."""
-    kind, value, _, _ = _entry(key)
+    kind, value, _, _ = entry(key)
     return int(value) if kind == "int" else value
 
 
 def is_secret(key):
-    return _entry(key)[0] in ("secret", "code")
-
-
-def _nearest(key):
-    best, near = 99, None
-    for k in keys():
-        d = 1 if k.endswith("." + key) else _distance(key, k)
-        if d < best:
-            best, near = d, k
-    if near and best <= 2 + len(near) // 4:
-        return "did you mean '%s'?" % near
-    return "door.show() lists them"
-
-
-def _distance(a, b):
-    """Levenshtein's: the number of letters to change."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a[:40]):
-        left = i + 1
-        diagonal, row[0] = row[0], left
-        for j, y in enumerate(b):
-            left = min(left + 1, row[j + 1] + 1, diagonal + (x != y))
-            diagonal, row[j + 1] = row[j + 1], left
-    return row[-1]
+    return entry(key)[0] in ("secret", "code")
 
 
 def check(key, value):
     """The value as it is stored (int or str) for what a person wrote; Mistake in words."""
-    kind, default, limits, _ = _entry(key)
+    kind, default, limits, _ = entry(key)
     if kind == "int":
         low, _, high = limits.partition("..")
+        none, _, low = low.rpartition(",")
         if isinstance(value, str):
             try:
                 value = int(value.strip())
             except ValueError:
                 pass
+        if none and str(value) == none:
+            return value
         if not isinstance(value, int) or isinstance(value, bool) or not int(low) <= value <= int(high):
+            low = "%s or %s" % (none, low) if none else low
             raise Mistake("%s: %s is not a number from %s to %s, like %s" % (key, _quote(value), low, high, default))
         return value
     if kind == "peers":
@@ -193,25 +186,3 @@ def _check_peers(key, value):
 def _quote(value):
     text = "'%s'" % value if isinstance(value, str) else repr(value)
     return text if len(text) < 60 else text[:56] + "...'"
-
-
-def lines(config, key=None):
-    """The table for a person, line by line: all of it, one group ("sip") or one key."""
-    shown = lend("door.apply").shown
-    if key and "\n" + key + " " in _TABLE:
-        kind, default, limits, text = _entry(key)
-        yield "%s = %s" % (key, shown(config, key))
-        yield "  %s" % text
-        if limits:
-            yield "  %s; default %s" % (limits.replace("..", " to ").replace(",", ", "), default)
-        return
-    found = False
-    for k in keys():
-        if not key or k.startswith(key + "."):
-            found = True
-            yield "%-16s%-18s%s" % (k, shown(config, k), _entry(k)[3])
-    if not found:
-        _entry(key)  # says which key is near
-    if not key:
-        for k in config.kept:
-            yield "%-16skept, not used" % k

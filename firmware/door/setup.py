@@ -3,11 +3,13 @@ comes back and when a person changes something."""
 
 import asyncio
 import gc
-from time import ticks_diff, ticks_ms
+import os
+from time import gmtime, ticks_diff, ticks_ms
 
 from lend import lend
 from micropython import const
 
+_CLOCK_S = const(60)
 # What every call loads. Names are never forgotten by the interpreter: those in here come to lie low, together, at the start,
 # and not one by one in the middle of what a call leaves free.
 _DOOR = const("calls sound over wait words fault enter python keys keypad")
@@ -52,6 +54,8 @@ async def connect(door):
         _again(door)
     if renew == 1:
         await _register(door)
+    if 0 <= door._clock_s <= door._up_s:
+        await _set_clock(door, agent)
 
 
 async def _up(door, network):
@@ -108,11 +112,36 @@ async def _start_agent(door, host):
         await asyncio.sleep_ms(2000)
         return
     agent.transport.trace = trace
+    agent.time_known = door._knows_time
     door._agent = agent
     lend("door.apply").levels(door)
     door.say("Listening for calls at sip:%s@%s:%d." % (get("sip.user"), host, agent.port))
     await _register(door)
     gc.collect()
+
+
+async def _set_clock(door, agent):
+    """Asks the time; again in a minute if nobody tells."""
+    door._clock_s = door._up_s + _CLOCK_S
+    server = door.config.get("net.ntp")
+    why = 'door.set("net.ntp", "pool.ntp.org") names a server that tells it'
+    if server:
+        try:
+            resolver = lend("sip.resolver")
+            try:
+                agent.pack(server, 0)
+                servers = [server]
+            except ValueError:
+                servers = await resolver.Dns(agent.dns, agent.pack, agent.dns_cache).address(server.encode())
+            resolver = None
+            why = await lend("board.clock").set_from(servers, agent.pack)
+        except OSError as e:
+            why = str(e)
+    if why:
+        door._tell("TLS waits for the right time: %s." % why)
+        return
+    door._clock_s = -1
+    door.say("The time was set: %d-%02d-%02d %02d:%02d UTC." % gmtime()[:5])
 
 
 async def _register(door):
@@ -133,15 +162,26 @@ async def _register(door):
         agent.registration = None
     agent.user = get("sip.user")
     agent.display = get("sip.display")
+    agent.tls_name = get("sip.tls_name")
+    agent.tls_ca = get("sip.tls_ca")
+    agent.session_expires_s = get("sip.session_s")
     server = get("sip.server")
     if not server:
         return
+    transport = get("sip.transport")
+    if transport == "auto":
+        transport = ""
+        try:
+            os.stat(agent.tls_ca)
+        except OSError:
+            agent.tls_ca = ""  # what DNS offers by TLS could not be used
     try:
         registration = agent.register(
-            server, get("sip.user"), get("sip.password"), get("sip.auth_user"), get("sip.expires_s"), get("sip.display")
-        )
+            server, get("sip.user"), get("sip.password"), get("sip.auth_user"), get("sip.expires_s"), get("sip.display"),
+            get("sip.proxy"), transport, get("sip.backup"),
+        )  # fmt: skip
     except ValueError as e:
-        door._trouble = "Not registered: %s; write sip.server as a name or an address, like pbx.example or 192.0.2.10." % e
+        door._trouble = "Not registered: %s; write sip.server, sip.proxy and sip.backup as names or addresses, like pbx.example." % e
         door._tell(door._trouble)
         return
     registration.changed = door._on_registration

@@ -42,30 +42,32 @@ def set(config, key, value):
     """See Config.set()."""
     schema = lend("door.schema")
     value = schema.default(key) if value is None else schema.check(key, value)
-    values = {k: config.get(k) for k in schema.keys()}
-    changed = value != values[key]
+    changed = value != config.get(key)
     if not changed and key not in config.kept:
         return False
-    values[key] = value
     config.kept.pop(key, None)
-    _fill(config, schema, values)
+    values = config.values
+    at = values.index("\n%s " % key) + len(key) + 2
+    config.values = values[:at] + json.dumps(value) + values[values.index("\n", at) :]
     try:
-        _save(config, schema, values)
+        _save(config, schema)
     except OSError as e:
         raise Mistake("%s holds until the next restart: %s could not be written (%s)" % (key, config.path, e))
     return changed
 
 
-def _save(config, schema, values):
+def _save(config, schema):
     """Replaces the file in one step. OSError if the flash refuses; the old file is then still there."""
-    data = dict(config.kept)
-    for key in values:
-        if values[key] != schema.default(key):
-            data[key] = values[key]
-    data["schema"] = config.schema
     new = config.path + ".new"
     with open(new, "w") as f:
-        json.dump(data, f)
+        f.write('{"schema": %d' % config.schema)
+        for key in schema.keys():
+            value = config.get(key)
+            if value != schema.default(key):
+                f.write(', "%s": %s' % (key, json.dumps(value)))
+        for key in config.kept:
+            f.write(", %s: %s" % (json.dumps(key), json.dumps(config.kept[key])))
+        f.write("}")
         f.flush()
     os.rename(new, config.path)
 

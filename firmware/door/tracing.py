@@ -24,44 +24,44 @@ class Trace:
     """The transport calls it for each message. `only`: b"" for all, or what the CSeq header field or the peer's address must
     hold."""
 
-    missing = 0  # messages that there was no room for, since the last that is waiting
+    _missing = 0  # messages that there was no room for, since the last that is waiting
     shown = 0
     lost = 0
     is_on = True
 
     def __init__(self, door, ladder, only):
-        self.door = door
-        self.ladder = ladder
-        self.only = only
-        self.waiting = []  # (direction, milliseconds of the day, peer, data)
-        self.room = _ROOM
+        self._door = door
+        self._ladder = ladder
+        self._only = only
+        self._waiting = []  # (direction, milliseconds of the day, peer, data)
+        self._room = _ROOM
 
     def __call__(self, direction, data, peer):
         """Neither waits nor raises."""
         try:
             if len(data) <= 4 and not data.strip(b"\r\n\x00 "):
                 return  # keep-alive
-            only = self.only
+            only = self._only
             if only and only != peer[0].encode():
                 at = data.find(b"CSeq")
                 if at >= 0 and only not in data[at : data.find(b"\n", at)]:
                     return
-            waiting = self.waiting
-            if not waiting or len(waiting) < _MANY and len(data) <= self.room and not self.missing:
+            waiting = self._waiting
+            if not waiting or len(waiting) < _MANY and len(data) <= self._room and not self._missing:
                 waiting.append((direction, time.time_ns() // 1000000 % 86400000, peer, data))
-                self.room -= len(data)
+                self._room -= len(data)
                 return
         except MemoryError:
             pass
-        self.missing += 1
+        self._missing += 1
         self.lost += 1
 
     async def run(self):
         """Prints what waits. A line that takes nothing, as a USB line whose reader hangs, is left alone."""
-        door = self.door
+        door = self._door
         poll = select.poll()
         poll.register(sys.stdout, select.POLLOUT)
-        waiting = self.waiting
+        waiting = self._waiting
         lines = redact = None
         while self.is_on:
             await asyncio.sleep_ms(_PAUSE_MS)
@@ -83,19 +83,19 @@ class Trace:
                             await asyncio.sleep_ms(_LATER_MS)
                             continue
                         redact = lend("sip.redact")
-                    lines = redact.told(*waiting[0], self.ladder)
+                    lines = redact.told(*waiting[0], self._ladder)
                 for _ in range(_AT_ONCE):
                     door.say(next(lines))
             except Exception as e:
                 lines = None
-                self.room += len(waiting.pop(0)[3])
+                self._room += len(waiting.pop(0)[3])
                 if isinstance(e, StopIteration):
                     self.shown += 1
                 else:
-                    self.missing += 1
+                    self._missing += 1
                     self.lost += 1
-                if self.missing and not waiting:
-                    door.say("... %d messages not shown" % self.missing)
-                    self.missing = 0
+                if self._missing and not waiting:
+                    door.say("... %d messages not shown" % self._missing)
+                    self._missing = 0
                 if not isinstance(e, (StopIteration, MemoryError)):
                     raise

@@ -3,7 +3,7 @@
 import json
 import os
 
-from door import apply, schema, store
+from door import listed, schema, store
 from door.config import Config, Mistake
 from door.schema import check
 
@@ -49,7 +49,7 @@ def test_every_line_of_the_table_is_whole():
     names = list(schema.keys())
     assert len(names) == len(set(names)) > 15
     for key in names:
-        kind, default, limits, text = schema._entry(key)
+        kind, default, limits, text = schema.entry(key)
         assert kind in ("int", "choice", "peers") or kind in schema._KINDS, key
         assert 10 < len(text) < 90 and "|" not in text, key
         value = int(default) if kind == "int" else default
@@ -65,6 +65,11 @@ def test_wrong_values_say_what_would_be_right():
     assert "70000 is not a number from 1 to 65535, like 5060" in _refused("sip.port", 70000)
     assert "'soon' is not a number" in _refused("call.ring_s", "soon")
     assert "True is not a number" in _refused("sip.port", True)
+    assert "89 is not a number from 0 or 90 to 86400, like 0" in _refused("sip.session_s", 89)
+    assert "'' is not a number from 1" in _refused("sip.port", "")
+    assert "'sctp' is not one of auto, udp, tcp, tls" in _refused("sip.transport", "sctp")
+    assert "'my ca.der' is not a file name; write one" in _refused("sip.tls_ca", "my ca.der")
+    assert "'pbx:5061' is not a host name" in _refused("sip.tls_name", "pbx:5061")
     assert "'maybe' is not one of answer, ring, reject" in _refused("call.incoming", "maybe")
     assert "'pbx' is not an IPv4 address" in _refused("call.peers", "192.0.2.1, pbx")
     assert "write 101 or sip:101@192.0.2.10" in _refused("button.1.target", "sip:10 1@x")
@@ -79,6 +84,9 @@ def test_values_are_stored_as_their_type():
     assert check("sip.server", "pbx.example") == "pbx.example"
     assert check("sip.server", "") == ""
     assert check("sip.port", "5070") == 5070
+    assert check("sip.session_s", 0) == check("sip.session_s", "0") == 0 and check("sip.session_s", "90") == 90
+    assert check("sip.proxy", "proxy.example:5061") == "proxy.example:5061"
+    assert check("sip.tls_ca", "home/ca-2.der") == "home/ca-2.der"
     assert check("sip.user", 42) == "42"
     assert check("door.code", 2580) == "2580"
     assert check("sip.password", " with blanks ") == " with blanks "
@@ -104,7 +112,7 @@ def test_a_secret_is_never_shown():
     c = Config(PATH)
     secrets = [k for k in schema.keys() if schema.is_secret(k)]
     assert "door.code" in secrets and "sip.password" in secrets and "wifi.password" in secrets
-    assert apply.shown(c, "sip.password") == "(not set)"
+    assert listed.shown(c, "sip.password") == "(not set)"
     c.set("sip.password", "hush-hush")
     c.set("wifi.password", "hush-hush")
     c.set("door.code", "918273")
@@ -213,6 +221,7 @@ def test_show_of_one_key_and_of_a_group():
     one = "\n".join(c.lines("call.incoming"))
     assert "call.incoming = answer" in one and "answer, ring, reject" in one and "default answer" in one
     assert "1 to 65535; default 5060" in "\n".join(c.lines("sip.port"))
+    assert "0, 90 to 86400; default 0" in "\n".join(c.lines("sip.session_s"))
     group = list(c.lines("sip"))
     assert len(group) >= 6 and all(line.startswith("sip.") for line in group)
     try:
