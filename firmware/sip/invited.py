@@ -68,6 +68,9 @@ def judge(agent, request, verdict):
         except ValueError as error:
             return None, 400, b"Bad SDP: " + str(error).encode(), ()
         if answer is None:
+            six = b"c=IN IP6" in body
+            if six == (b"c=IN IP4" not in body) and six == (":" not in agent.host):
+                return None, 488, None, (b'Warning: 301 sipdoor "No IPv%d here"' % (6 if six else 4),)
             return None, 488, None, (b'Warning: 305 sipdoor "Only PCMU and PCMA over RTP/AVP"',)
     return old, 0, None, ()
 

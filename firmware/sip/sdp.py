@@ -1,6 +1,6 @@
 """Session descriptions: offer and answer of one audio stream (RFC 8866, RFC 3264; telephone-event RFC 4733).
 
-PCMU and PCMA by static or dynamic payload type; every other media line is refused with port 0 and the call goes on.
+PCMU and PCMA by their own payload types, 0 and 8; every other media line is refused with port 0 and the call goes on.
 """
 
 from micropython import const
@@ -187,14 +187,13 @@ def answer(session, host, port, session_id, version, codecs=CODECS, direction=b"
     """Our answer to an offer: (body, Negotiated), or (None, None) when no audio line fits (488). `direction` is the most
     we will do. One codec is answered, the first of the offer's that is in `codecs` (RFC 3264 6.1), and telephone-event."""
     ours = _DIRECTIONS.index(direction)
-    names = [name for payload, name in codecs]
     agreed = None
     out = [_head(host, session_id, version)]
     for index, one in enumerate(session.media):
         if not agreed and _fits(one, ":" in host):
             for form in one.formats:
                 codec = one.codec(form)
-                if codec in names and _payload(form) >= 0:
+                if (_payload(form), codec) in codecs:
                     # what they send we receive, and the other way round
                     theirs = one.direction
                     mirrored = ours & ((theirs & _SEND) << 1 | (theirs & _RECEIVE) >> 1)
@@ -233,8 +232,10 @@ def accept(session, offered):
         return None
     for form in one.formats:
         codec = one.codec(form) or (b"" if form in one.maps else mine.codec(form))
+        if (_payload(form), codec) not in CODECS:
+            continue
         for wanted in mine.formats:
-            if codec and codec != b"TELEPHONE-EVENT" and mine.codec(wanted) == codec:
+            if mine.codec(wanted) == codec:
                 theirs = one.direction
                 mirrored = mine.direction & ((theirs & _SEND) << 1 | (theirs & _RECEIVE) >> 1)
                 events = one.events()

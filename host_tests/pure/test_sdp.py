@@ -32,9 +32,12 @@ def test_the_offers_order_decides():
 
 
 def test_dynamic_payload_types():
-    got, n = agree(b"m=audio 4000 RTP/AVP 96 97 98\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 pcma/8000/1\r\na=rtpmap:98 Telephone-Event/8000\r\n")
-    assert (n.payload, n.codec, n.events) == (97, b"PCMA", 98)
-    assert b"RTP/AVP 97 98\r\na=rtpmap:97 PCMA/8000\r\na=rtpmap:98 telephone-event/8000\r\na=fmtp:98 0-15\r\n" in got
+    got, n = agree(b"m=audio 4000 RTP/AVP 96 97 8 98\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 pcma/8000/1\r\na=rtpmap:98 Telephone-Event/8000\r\n")
+    assert (n.payload, n.codec, n.events) == (8, b"PCMA", 98)
+    assert b"RTP/AVP 8 98\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:98 telephone-event/8000\r\na=fmtp:98 0-15\r\n" in got
+    # G.711 by any other number is not what the sound is sent by
+    assert agree(b"m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMA/8000\r\n") == (None, None)
+    assert agree(b"m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMA/8000\r\n") == (None, None)
     # a static number may be given another meaning
     assert agree(b"m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/16000\r\n") == (None, None)
     got, n = agree(b"m=audio 4000 RTP/AVP 0 101 102\r\na=rtpmap:101 telephone-event/48000\r\na=rtpmap:102 telephone-event/8000\r\n")
@@ -113,7 +116,7 @@ def test_answers_to_our_offer():
     assert got(b"m=audio 4000 RTP/AVP 0\r\n").events == -1
     n = got(b"m=audio 4000 RTP/AVP 0 120\r\na=rtpmap:120 telephone-event/8000\r\na=sendonly\r\n")
     assert n.events == 120 and not n.send and n.receive and n.held
-    for refused in (b"", b"m=audio 0 RTP/AVP 0\r\n", b"m=audio 4000 RTP/AVP 9\r\n", b"m=audio 4000 RTP/AVP 101\r\n"):
+    for refused in (b"m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMU/8000\r\n", b"", b"m=audio 0 RTP/AVP 0\r\n", b"m=audio 4000 RTP/AVP 9\r\n", b"m=audio 4000 RTP/AVP 101\r\n"):
         assert got(refused) is None
     n = got(b"m=audio 4000 RTP/AVP 0\r\na=recvonly\r\n", offer("192.0.2.1", 5000, 1, 1, direction=b"sendonly"))
     assert n.send and not n.receive and not n.held
