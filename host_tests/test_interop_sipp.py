@@ -373,8 +373,35 @@ def test_glare_the_door_says_491_and_tries_again(door, run):
     s.expect("ACK")
     s.expect_bye()
     sipp = _takes(door, run, s)
-    door.console("door._call.hold()")
+    door.hold()
     sipp.wait("SIP/2.0 491", 2)
     sipp.wait("CSeq: 3 ACK", timeout_s=10)
     door.hangup()
     sipp.done()
+
+
+def test_moved_is_followed(door, run):
+    target = Called("target")
+    target.take()
+    target.expect_bye()
+    there = run(target)
+    s = Called("moved")
+    s.expect("INVITE")
+    s.answer(302, "Moved Temporarily", headers=["Contact: <%s>" % there.uri])
+    s.expect("ACK")
+    here = run(s)
+    assert "In a call with" in door.call(here.uri)
+    here.done()
+    assert there.rtp.flows()
+    door.hangup()
+    there.done()
+
+
+def test_moved_in_a_circle_ends_in_words(door, run):
+    s = Called("circle")
+    s.expect("INVITE")
+    s.answer(302, "Moved Temporarily", headers=["Contact: <sip:sipp@[local_ip]>"])
+    s.expect("ACK")
+    here = run(s)
+    assert "302" in door.call(here.uri)
+    here.done()

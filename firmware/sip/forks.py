@@ -11,16 +11,25 @@ _MOST = const(8)  # phones; of more, the one that has been silent longest is for
 
 
 class _Nobody:
-    """In place of a call that there never was."""
+    """In place of a call that there never was: says BYE to a phone that answered after another."""
 
-    def __init__(self):
-        self.dialog = self
+    def __init__(self, agent, dialog):
+        self.agent = agent
+        self.dialog = dialog
+        self.peer = dialog.peer
 
-    def matches(self, request):
-        return False
+    def _bye(self, lines=()):
+        agent = self.agent
+        branch = agent.new_branch()
+        data = self.dialog.request(b"BYE", agent.via(branch, self.peer), lines)
+        agent.transactions.client(b"BYE", branch, data, self.peer, self)
 
     def on_response(self, transaction, message):
-        """A BYE to a second answer: whatever it brings, nobody waits for it."""
+        """Nobody waits for it; but a proxy may want a password first."""
+        if message and message.status in (401, 407):
+            credentials = self.agent.credentials(transaction, message)
+            if credentials:
+                self._bye((credentials,))
 
 
 def turn(call, message):
@@ -105,9 +114,7 @@ def drop(call, message):
         one.peer = agent.resolve(one.next_hop())
     except ValueError:
         one.peer = call.peer
-    branch = agent.new_branch()
     one.ack = one.request(b"ACK", agent.via(agent.new_branch(), one.peer), sequence=message.cseq)
     agent.send(one.ack, one.peer)
-    bye = one.request(b"BYE", agent.via(branch, one.peer))
-    agent.transactions.client(b"BYE", branch, bye, one.peer, _Nobody())
+    _Nobody(agent, one)._bye()
     call._forks = (list(call._forks) + [one])[-_MOST:]

@@ -186,7 +186,7 @@ class Baresip:
         return self.command("hangup")
 
     def hold(self):
-        """A re-INVITE with sendonly (it plays on); resume() takes it back."""
+        """A re-INVITE; it is silent then. resume() takes it back."""
         return self.command("hold")
 
     def resume(self):

@@ -210,6 +210,17 @@ class Door:
     def hangup(self):
         return self.console("door.hangup()")
 
+    # What no command of the prompt does: the call itself is asked.
+
+    def hold(self):
+        return self.console("door._call.hold()")
+
+    def resume(self):
+        return self.console("door._call.resume()")
+
+    def transfer(self, target):
+        return self.console("door._call.refer(%r)" % target)
+
     def leave(self):
         """Ctrl-C on an empty line: the plain MicroPython REPL."""
         self.forget()

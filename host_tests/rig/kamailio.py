@@ -10,6 +10,7 @@ given a certificate, TLS.
 """
 import json
 import os
+import re
 import shutil
 import socket
 import time
@@ -257,6 +258,15 @@ class Kamailio:
         """Until `user` has `count` contacts -> them."""
         self.process.until(lambda: len(self.contacts(user)) == count, "%d contact(s) of %s" % (count, user), timeout_s)
         return self.contacts(user)
+
+    def add_contact(self, user, uri):
+        """`uri` is where `user` is called, too, as if it had registered."""
+        self.rpc("ul.add", "location", user, uri, 600, 0.5, "", 0, 0, 6143)
+
+    def seen(self, method, status=None):
+        """How many requests of this method came, or answers with this status to them."""
+        said = self.process.said()
+        return said.count(">: %s " % method) if status is None else len(re.findall(">: %d [^\n]* to %s over" % (status, method), said))
 
     def forget_contacts(self):
         """Empty the location table: who was switched off without a word is not called any more."""

@@ -86,7 +86,8 @@ class _Scenario:
                       "CSeq:[$%s_cseq]" % to]
         else:
             lines += ["[last_Via:]", "[last_Record-Route:]", "[last_From:]", "[last_To:]" + tag, "[last_Call-ID:]", "[last_CSeq:]"]
-        self._send(lines + [_CONTACT] + list(headers), body, status >= 200 and to != "" or status >= 300)
+        contact = [] if any(header.startswith("Contact:") for header in headers) else [_CONTACT]
+        self._send(lines + contact + list(headers), body, status >= 200 and to != "" or status >= 300)
 
     def keep(self, name):
         """Actions for expect(): the request is answered later, by answer(..., to=name)."""
