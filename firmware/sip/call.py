@@ -297,7 +297,10 @@ class Call:
     def _acknowledge(self):
         agent = self.agent
         peer = self._hop()
-        self._ack = self.dialog.request(b"ACK", agent.via(agent.new_branch(), peer), sequence=self._sequence)
+        # 22.1: the INVITE's credentials stand in the ACK for its 2xx too, since nobody may challenge that.
+        sent = self._invite.data or b""
+        lines = [line for line in sent.split(b"\r\n") if b"uthorization: D" in line] if b"uthorization: D" in sent else ()
+        self._ack = self.dialog.request(b"ACK", agent.via(agent.new_branch(), peer), lines, sequence=self._sequence)
         agent.send(self._ack, peer)
 
     def _on_failure(self, status, message):

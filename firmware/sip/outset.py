@@ -11,6 +11,9 @@ from .transaction import token
 from .words import text
 
 
+_USUAL = (0, 5060, 5061)  # ports that go without saying
+
+
 def call(agent, target, media_host, media_port, on_event):
     """See Agent.call."""
     return place(agent, address(agent, target), media_host, media_port, on_event)
@@ -68,7 +71,7 @@ def locate(agent, raw, then, anew):
     for registration in (first, first and first.second):
         if registration and registration.peers and not anew:
             hop = parse_uri(registration.hop)
-            if (uri.host, uri.port) == (hop.host, hop.port):
+            if uri.host == hop.host and (uri.port == hop.port or uri.port in _USUAL and hop.port in _USUAL):
                 then(list(registration.peers), "")
                 return
     try:

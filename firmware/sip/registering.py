@@ -24,6 +24,7 @@ _ALIVE_MS = const(25000)  # NATs forget a UDP way after 30 s and more (RFC 4787 
 _LONGEST_WAIT_S = const(3600)  # of what Retry-After may ask
 _FOLLOWED = const(4)
 _ROUTES = const(4)
+_USUAL = (0, 5060, 5061)  # ports that go without saying
 
 
 def begin(it, timed):
@@ -335,7 +336,7 @@ def _take_routes(it, message):
     if routes:
         first = parse_uri(parse_name_addr(routes[0]).uri)
         hop = parse_uri(it.hop)
-        if it.proxy and (first.host, first.port) != (hop.host, hop.port):
+        if it.proxy and (first.host != hop.host or first.port != hop.port and not (first.port in _USUAL and hop.port in _USUAL)):
             routes.insert(0, it.proxy[0])
         else:
             hosts = (first.host.decode(),)

@@ -27,8 +27,10 @@ def name(agent, host):
     registration = agent.registration
     if agent.tls_name:
         return agent.tls_name
-    if registration and registration.is_server(host):
-        return parse_uri(registration.server).host.decode()
+    while registration:
+        if host in [peer[0] for peer in registration.peers]:
+            return parse_uri(registration.hop).host.decode()
+        registration = registration.second
     return host
 
 

@@ -185,6 +185,19 @@ def test_an_invite_is_answered_for_the_registrar_and_for_nobody_else():
     assert call.state == "ended" and thief.methods() == [b"INVITE", b"ACK"]
 
 
+def test_the_ack_for_a_2xx_has_the_credentials_of_its_invite():
+    from virtual_sip import SDP
+
+    world, agent, pbx, registration = registering()
+    granted(pbx, 300)
+    agent.call("101", "192.0.2.1", 5000)
+    pbx.send(reply(pbx.last(method=b"INVITE"), 407, more=(b'Proxy-Authenticate: Digest realm="pbx", nonce="p1"',), contact=None))
+    invite = pbx.last(method=b"INVITE")
+    pbx.send(reply(invite, 200, body=SDP))
+    ack = pbx.last(method=b"ACK")
+    assert ack.cseq == invite.cseq and ack.get(18) == invite.get(18) and ack.get(18)
+
+
 def test_bye_is_authenticated_when_asked():
     from virtual_sip import SDP
 
@@ -490,7 +503,7 @@ def test_the_service_route_is_the_way_of_calls_to_the_registrars_people():
 def test_a_service_route_behind_a_proxy_and_one_that_cannot_be_read():
     for said, routes in (
         (b"<sip:192.0.2.77;lr>", [b"<sip:192.0.2.9;lr>", b"<sip:192.0.2.77;lr>"]),
-        (b"<sip:me@192.0.2.9;lr>", [b"<sip:me@192.0.2.9;lr>"]),
+        (b"<sip:me@192.0.2.9:5060;lr>", [b"<sip:me@192.0.2.9:5060;lr>"]), (b"<sip:192.0.2.9:5070;lr>", [b"<sip:192.0.2.9;lr>", b"<sip:192.0.2.9:5070;lr>"]),
         (b"<sip:192.0.2.77;lr>, <<>", [b"<sip:192.0.2.9;lr>"]), (b", ".join([b"<sip:192.0.2.77;lr>"] * 9), [b"<sip:192.0.2.9;lr>"]),
     ):  # fmt: skip
         world = World()
