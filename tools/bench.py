@@ -2,7 +2,7 @@
 """Figures of the intercom, measured: one flat JSON object, printed and written to build/bench.json.
 
     bench.py                    everything, some minutes
-    bench.py times heap         only these groups: parse, sound, times, speech, heap, size; printed, not written
+    bench.py times heap         only these groups: parse, sound, register, times, speech, heap, size; printed, not written
 
 Times and PESQ come from the firmware on the virtual board, on loopback, in a heap of 96wK; instructions, bytes and the
 smallest heaps repeat on any computer, microseconds and milliseconds are this one's.
@@ -54,6 +54,13 @@ def sound_figures(folder):
     from tools import bench_media
 
     return bench_media.figures()
+
+
+def register_figures(folder):
+    """A registration at Kamailio (tools/bench_register.py)."""
+    from tools import bench_register
+
+    return bench_register.figures(folder)
 
 
 def _ms(seconds):
@@ -213,6 +220,7 @@ GROUPS = {
     "size": size_figures,
     "parse": parse_figures,
     "sound": sound_figures,
+    "register": register_figures,
     "times": time_figures,
     "speech": speech_figures,
     "heap": heap_figures,
