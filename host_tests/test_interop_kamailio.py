@@ -19,9 +19,9 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def kamailio(tmp_path_factory, authority):
-    users = {"door": "open sesame", "phone": "p"}
-    with Kamailio(tmp_path_factory.mktemp("kamailio"), users, calls_need_password=True, inside_needs_password="door",
-                  certificate=authority.server) as kamailio:
+    doors = ["udp-door", "tcp-door", "tls-door"]
+    with Kamailio(tmp_path_factory.mktemp("kamailio"), {"phone": "p", **dict.fromkeys(doors, "open sesame")},
+                  calls_need_password=True, inside_need_password=doors, certificate=authority.server) as kamailio:
         yield kamailio
 
 
@@ -38,20 +38,37 @@ def phone(tmp_path_factory, kamailio):
         yield phone
 
 
-def _account(server, **more):
-    return {"sip.server": server.server, "sip.user": "door", "sip.password": "open sesame", **more}
+def _account(server, transport, user=None, **more):
+    port = ":%d" % server.tls_port if transport == "tls" else ""
+    return {"sip.server": server.address + port, "sip.user": user or transport + "-door", "sip.password": "open sesame",
+            "sip.transport": transport, **more}
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory, kamailio):
-    with Door(tmp_path_factory.mktemp("door"), _account(kamailio), heap=BURST_HEAP) as door:
-        kamailio.wait_contacts("door")
-        yield door
+def make(tmp_path_factory, authority, kamailio):
+    """make(transport): a door of that name, registered; kept for the file."""
+    made = {}
+
+    def door(transport):
+        if transport not in made:
+            made[transport] = Door(tmp_path_factory.mktemp(transport), _account(kamailio, transport), heap=BURST_HEAP,
+                                   files={"ca.der": authority.der})
+            made[transport].user = transport + "-door"
+            kamailio.wait_contacts(made[transport].user)
+        return made[transport]
+    yield door
+    for one in made.values():
+        one.stop()
+
+
+@pytest.fixture(scope="module")
+def door(make):
+    return make("udp")
 
 
 def _calls_both_ways(door, phone, kamailio):
     """With what a password is asked for inside a call."""
-    phone.dial("sip:door@" + kamailio.address)
+    phone.dial("sip:%s@%s" % (door.user, kamailio.address))
     phone.wait("CALL_ESTABLISHED")
     door.wait_flow()
     challenged = kamailio.seen("INVITE")
@@ -72,21 +89,23 @@ def _calls_both_ways(door, phone, kamailio):
     door.wait_no_call()
 
 
-def test_passwords_inside_calls(door, phone, kamailio):
-    _calls_both_ways(door, phone, kamailio)
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_calls_both_ways(make, phone, kamailio, transport):
+    _calls_both_ways(make(transport), phone, kamailio)
 
 
-def test_two_proxies_in_a_row(tmp_path, door, phone, kamailio, edge):
-    with Door(tmp_path, _account(edge), heap=BURST_HEAP) as behind:
-        behind.wait_status("Registered at")
-        behind.console("#")
-        edge.process.until(lambda: edge.seen("REGISTER", 200) >= 1, "registered through it")
-        assert "phone" in behind.call("phone")
-        phone.wait("CALL_ESTABLISHED")
-        behind.wait_flow()
-        behind.hangup()
-        phone.wait("CALL_CLOSED")
-        assert edge.seen("BYE") >= 1 and "Route <sip:out@" in edge.process.said()
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_two_proxies_in_a_row(tmp_path, phone, kamailio, edge, authority, make, transport):
+    """The second is reached over UDP, whatever the first is."""
+    user = transport + "-door"
+    for binding in kamailio.contacts(user):
+        kamailio.rpc("ul.rm_contact", "location", user, binding)
+    with Door(tmp_path, _account(edge, transport), heap=BURST_HEAP, files={"ca.der": authority.der}) as door:
+        door.user = user
+        kamailio.wait_contacts(user)
+        byes = edge.seen("BYE")
+        _calls_both_ways(door, phone, kamailio)
+        assert edge.seen("BYE") > byes and "Route <sip:out@" in edge.process.said()
 
 
 def _rung(door, kamailio):

@@ -39,7 +39,7 @@ def test_two_phones_through_kamailio_sound_like_one_g711_pass(tmp_path):
 def test_two_proxies_in_a_row_over_tls_and_tcp(tmp_path):
     """One phone is behind both proxies, over TLS, the other over TCP at the second: calls and requests inside them, both ways."""
     authority = Authority(tmp_path / "authority")
-    with Kamailio(tmp_path / "kamailio", {"anna": "a", "ben": "b"}, calls_need_password=True, inside_needs_password="anna",
+    with Kamailio(tmp_path / "kamailio", {"anna": "a", "ben": "b"}, calls_need_password=True, inside_need_password=["anna"],
                   certificate=authority.server) as kamailio, \
             Kamailio(tmp_path / "edge", {}, certificate=authority.server, behind=kamailio) as edge:
         context = ssl.create_default_context(cafile=authority.pem)

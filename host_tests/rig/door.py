@@ -9,6 +9,7 @@ import json
 import os
 import re
 import select
+import shutil
 import sys
 import threading
 import time
@@ -30,11 +31,11 @@ BURST_HEAP = "112wK"
 class Door:
     """`settings` is its config.json; `mic` a WAV file it hears (from when its microphone starts, with a call), else silence.
     `dns` is the name server of its network, if it has one. `speaker` is the path of the WAV file its loudspeaker plays into,
-    complete after stop()."""
+    complete after stop(). `files` are copied to its flash: {name there: path}."""
 
     user = "door"
 
-    def __init__(self, folder, settings=None, mic=None, heap=None, wrap=None, wait=True, dns=None):
+    def __init__(self, folder, settings=None, mic=None, heap=None, wrap=None, wait=True, files=None, dns=None):
         self.folder = str(folder)
         self.address = addresses.take()
         self.speaker = os.path.join(self.folder, "speaker.wav")
@@ -46,6 +47,8 @@ class Door:
         os.makedirs(self.folder, exist_ok=True)
         with open(os.path.join(self.folder, "config.json"), "w") as f:
             json.dump({"schema": 1, **(settings or {})}, f)
+        for name, path in (files or {}).items():
+            shutil.copy(path, os.path.join(self.folder, name))
         self.board = VirtualBoard(self.folder, self.address, mic=mic or "silence", speaker=self.speaker,
                                   heap=heap or HEAP, wrap=wrap, dns=dns)
         try:

@@ -141,8 +141,10 @@ route[RELAY] {{
 route[PASS_ON] {{
 	if (is_method("OPTIONS") && $rU == $null) {{ sl_send_reply("200", "OK"); exit; }}
 	loose_route();
-	if (is_method("REGISTER")) add_path_received();
-	else record_route();
+	if (is_method("REGISTER")) {{
+		add_path_received();
+		{service_route}
+	}} else record_route();
 	if (is_method("INVITE") && $proto != "udp") add_contact_alias();
 	if (src_ip != {behind_address}) $du = "sip:{behind_address}:{behind_port}";
 	route(RELAY);
@@ -150,21 +152,21 @@ route[PASS_ON] {{
 onreply_route {{
 	xlog("L_INFO", "$rs $rr to $rm over $proto from $si:$sp\\n");
 	if (is_method("INVITE") && $proto != "udp") add_contact_alias();
-	if (is_method("REGISTER") && $rs == "200") {{ {service_route} }}
 }}
+{service_routes}
 """
 
 
 class Kamailio:
     """`users` is {name: password}. `qop` "auth" or "" (RFC 2069 style); `calls_need_password`: INVITEs are challenged with 407.
     A nonce is good for `nonce_expire_s`; bindings live `min_expires_s` (less is refused with 423) to `max_expires_s`.
-    `inside_needs_password` is a user whose requests inside a call (BYE, re-INVITE, ...) are challenged too. `certificate` is a
+    `inside_need_password` are users whose requests inside a call (BYE, re-INVITE, ...) are challenged too. `certificate` is a
     function of the address that gives the paths of a certificate and its key, PEM, for TLS on `tls_port`. `behind` another
     Kamailio: this one registers nobody and passes on; with `service_route` what registers hears of it as its Service-Route
     (RFC 3608), <sip:out@...;lr>."""
 
     def __init__(self, folder, users, algorithm="MD5", qop="auth", nonce_expire_s=300, min_expires_s=0, max_expires_s=3600,
-                 calls_need_password=False, port=5060, inside_needs_password="", certificate=None, tls_port=5061, behind=None,
+                 calls_need_password=False, port=5060, inside_need_password=(), certificate=None, tls_port=5061, behind=None,
                  service_route=False):
         self.folder = str(folder)
         os.makedirs(self.folder, exist_ok=True)
@@ -177,12 +179,13 @@ class Kamailio:
             min_expires_s=min_expires_s, max_expires_s=max_expires_s, flags=flag, stale_flags=flag | 16,
             qop='modparam("auth", "qop", "%s")\nmodparam("auth", "nonce_count", 1)' % qop if qop else "",
             who_calls="route(WHO_CALLS);" if calls_need_password else "",
-            who_speaks='if ($fU == "%s") route(WHO_CALLS);' % inside_needs_password if inside_needs_password else "",
+            who_speaks='if ($fU =~ "^(%s)$") route(WHO_CALLS);' % "|".join(inside_need_password) if inside_need_password else "",
             listen_tls=self._tls(certificate) if certificate else "",
             pass_on="route(PASS_ON);" if behind else "", behind_address=behind.address if behind else self.address,
             behind_port=behind.port if behind else port,
-            service_route='append_hf("Service-Route: <sip:out@%s:%d;lr>\\r\\n");' % (self.address, port)
-            if service_route else "return;",
+            service_route="".join('if ($proto == "%s") t_on_reply("FOR_%s"); ' % (proto, proto.upper())
+                                  for proto in ("udp", "tcp", "tls")) if service_route else "",
+            service_routes="".join(self._service_route(proto) for proto in ("udp", "tcp", "tls")) if service_route else "",
             passwords="\n".join('\t$sht(password=>%s) = "%s";' % item for item in users.items()) or "\treturn;")
         with open(self.folder + "/kamailio.cfg", "w") as f:
             f.write(config)
@@ -193,6 +196,11 @@ class Kamailio:
         return ("enable_tls=yes\nlisten=tls:%s:%d\nloadmodule \"tls.so\"\n" % (self.address, self.tls_port) +
                 'modparam("tls", "certificate", "%s")\nmodparam("tls", "private_key", "%s")\n' % (pem, key) +
                 'modparam("tls", "tls_method", "TLSv1.2+")')
+
+    def _service_route(self, proto):
+        port, over = {"udp": (self.port, ""), "tcp": (self.port, ";transport=tcp"), "tls": (self.tls_port, ";transport=tls")}[proto]
+        return ('onreply_route[FOR_%s] { if ($rs == "200") append_hf("Service-Route: <sip:out@%s:%d%s;lr>\\r\\n"); }\n'
+                % (proto.upper(), self.address, port, over))
 
     def _start(self):
         path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin"        # Debian puts servers there
