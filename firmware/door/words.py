@@ -52,6 +52,8 @@ def status(door):
         lines = agent.words()
         for line in lines[1:] if door._trouble else lines:  # the first is about the registration
             yield line
+        if agent.refused or agent.bad:
+            yield "Turned away: %d requests, and %d datagrams that were no SIP." % (agent.refused, agent.bad)
     if door._call is None:
         yield "No call. " + (door._last if door._last else "None since the start.")
     target = get("button.1.target")
