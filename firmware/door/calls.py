@@ -1,11 +1,14 @@
 """The beginning of a call, ours or another's. Loaded for the moment by lend()."""
 
+from time import ticks_add, ticks_ms
+
 from lend import lend
 from micropython import const
 
 from .config import Mistake
 from .console import Lines
 
+_LONGEST = const(200)  # characters shown of a text
 _QUIET_S = const(10)  # a flood of calls that are refused is one line in ten seconds
 
 
@@ -58,13 +61,23 @@ def incoming(door, new):
     """See Door._on_call()."""
     door._call = new
     new.on_event = door._on_event
+    facts = new.facts()
+    # Who is let in may also ask to be answered at once, as intercoms and paging do: so it is not for just anyone.
+    after_s = 0 if door.config.get("call.incoming") == "answer" else facts["answer_after_s"]
+    new.display = facts["display"]
     door.say(new.words())
+    if facts["diverted"]:
+        door.say("It was meant for %s." % facts["diverted"])
     new.ring()
     try:
-        if door.config.get("call.incoming") == "answer":
+        if after_s == 0:
             _answer(door, new)
         else:
             door._limits("call.ring_s")
+            if after_s:
+                new.answers_itself = True
+                door._limit = after_s
+                door._deadline = ticks_add(ticks_ms(), after_s * 1000)
             lend("door.sound").start(door)
             door._stream.tone("ringback")
     except Exception as e:
@@ -75,6 +88,27 @@ def incoming(door, new):
             door._fault(e)
         new.reject(500)
         door._stop_sound()
+
+
+def told(door, what):
+    """See Door._told()."""
+    if len(what) == 2:
+        _replaced(door, *what)
+        return
+    sender, text, _ = what
+    door.say("%s writes: %s" % (sender, text[:_LONGEST].replace("\n", " / ")))
+
+
+def _replaced(door, old, new):
+    """The other side has put another call in the place of ours."""
+    if old is not door._call:
+        return
+    door._call = new
+    new.on_event = door._on_event
+    door._limits("call.max_s" if new.state == "up" or new.incoming else "call.ring_s")
+    if new.media and new.state == "up":
+        door._on_event(new, "media")
+    door.say("The call goes on with %s." % (new.display or new.peer_uri))
 
 
 def refuse(door, host):

@@ -238,6 +238,10 @@ class Door:
         """A call that was admitted: it is answered or rings here."""
         lend("door.calls").incoming(self, call)
 
+    def _told(self, *what):
+        """What is rare from the user agent: a call in another's place (old, new), a text (sender, text, call)."""
+        lend("door.calls").told(self, what)
+
     def _on_event(self, call, event):
         """From the user agent. Only the call that we are in matters; a failed one's last words come late."""
         if call is not self._call:
@@ -251,6 +255,9 @@ class Door:
             media = call.media
             send = media.send and not call.on_hold  # whom we hold does not hear the visitor
             self._stream.send_to(media.host, media.port, media.payload, media.events, send, media.receive)
+            return
+        if event == "transfer":
+            self.say(call.news)
             return
         if event == "ringing":
             self._stream.tone("ringback")

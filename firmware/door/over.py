@@ -26,6 +26,8 @@ def limit(door, call):
     if call.state == "up":
         door.say("The call reached call.max_s and is ended.")
         call.hangup()
+    elif call.answers_itself:
+        lend("door.calls").pressed(door, 0)
     elif call.incoming:
         door.say("Nobody answered here.")
         call.reject(480)

@@ -113,6 +113,7 @@ async def _start_agent(door, host):
         return
     agent.transport.trace = trace
     agent.time_known = door._knows_time
+    agent.on_message = agent.on_replaced = door._told
     door._agent = agent
     lend("door.apply").levels(door)
     door.say("Listening for calls at sip:%s@%s:%d." % (get("sip.user"), host, agent.port))

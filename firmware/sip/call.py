@@ -66,6 +66,8 @@ class Call:
     transfer = None  # what refer.py knows of a REFER of theirs: both calls have it
     refers = 0  # how many came
     referred = None  # what it knows of ours
+    _facts = None
+    answers_itself = False  # for the application: a deadline that it keeps is for the answer
     targets = None  # what moved.py knows of where 3xx sent us
     _min_se = 0  # seconds: what a 422 asked for
 
@@ -165,6 +167,16 @@ class Call:
         """Our address is another one, agent.host: tells the other side. `host`, `port`: our RTP socket."""
         self._media_address = (host, port)
         lend("sip.modify").change(self, self._wish)
+
+    def facts(self):
+        """What is known of who calls, as a dictionary; to be asked for while the call is "incoming", later what was found
+        then. `display` and `uri`, text, say who it claims to be; `trusted`: the registrar sent it; `asserted`: the
+        address that the registrar vouches for (RFC 3325), else ""; `private`: it does not want to be known (RFC 3323);
+        `diverted`: whom it called first, else ""; `answer_after_s`: seconds after which it wants to be answered by itself,
+        None if it does not; `alert`: its Alert-Info."""
+        if self._facts is None:
+            self._facts = lend("sip.caller").facts(self)
+        return self._facts
 
     def refer(self, target):
         """Asks the other side to go on with `target`: an address or number (text), or another Call of ours, which is then

@@ -36,18 +36,17 @@ def follow(call, status, message):
         lend("sip.forks").afresh(call)
     call.state = "calling"
     dialog = call.dialog
-    where = uri
-    if status == 305:
+    if uri[:1] == b"<":
         # 21.3.4: this one request by that proxy, its address as it was.
-        where = parse_name_addr(uri).uri
         dialog.routes = (uri,)
     else:
         dialog.target = uri
-    call.news = "The call goes %s." % (("by way of " if status == 305 else "to ") + text(where))
+        dialog.routes = lend("sip.outset").routes(call.agent, uri)
+    call.news = "The call goes %s." % (("by way of " if uri[:1] == b"<" else "to ") + text(uri))
     if call.on_event:
         call.on_event(call, "transfer")
     if call.state != "ended":
-        call.agent.locate(where, call._located)
+        call.agent.locate(dialog.next_hop(), call._located)
     return True
 
 

@@ -49,11 +49,18 @@ def place(agent, uri, media_host, media_port, on_event, lines=()):
     made.uri = uri
     if lines:
         made.lines = lines
-    if registration and (registration.proxy or parse_uri(uri).host == parse_uri(registration.server).host):
-        dialog.routes = registration.routes
+    dialog.routes = routes(agent, uri)
     agent.calls.append(made)
     made.invite(media_host, media_port, locate)  # our own: a second copy of this file would want room beside it
     return made
+
+
+def routes(agent, uri):
+    """The routes that a new request to a URI takes: the outbound proxy's always, the registrar's for its own."""
+    registration = serving(agent)
+    if registration and (registration.proxy or parse_uri(uri).host == parse_uri(registration.server).host):
+        return registration.routes
+    return ()
 
 
 def serving(agent):
