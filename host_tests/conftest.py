@@ -7,6 +7,7 @@ Where one is missing the test is skipped, and the last lines say what to install
 in CI a skip is a failure.
 """
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -102,3 +103,9 @@ def micropython():
 def built():
     """The folder with what the Unix port runs: build/x64, or build/bytecode where it has no native emitter."""
     return build.BUILD / build.host_arch()
+
+
+def pytest_collection_finish(session):
+    # lend() sweeps the heap each time, as boards need; pytest's own half a million objects need not be looked at for that.
+    gc.collect()
+    gc.freeze()
