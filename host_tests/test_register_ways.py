@@ -210,17 +210,20 @@ def test_behind_a_nat_the_registrar_has_the_address_that_leads_to_us_and_no_othe
 def test_a_new_address_takes_the_place_of_the_old_one(tmp_path):
     @way
     async def body(ways, kamailio):
-        door = await ways.agent()
+        from sip import accounts
+
+        door, phone = await ways.agent(), await ways.agent()
         registration = door.register(kamailio.server, "door", "open sesame")
         await registered(registration)
         other = addresses.take()
         ways.given.append(other)
-        door.transport.close()
-        door.transport.open(other, 5060)
-        door._tasks.append(asyncio.create_task(door.transport.run()))
-        door.host = other
+        with pytest.raises(OSError):
+            accounts.move(door, "192.0.2.1")  # not ours
+        accounts.move(door, other)
         registration.start()
         await until(lambda: kamailio.contacts("door") == ["sip:door@%s:5060" % other], "the new address alone")
+        await registered(phone.register(kamailio.server, "phone", "none of yours"))
+        await talks(ways, phone, door, "door")
 
     with Kamailio(tmp_path / "kamailio", USERS) as kamailio:
         body(kamailio)

@@ -49,8 +49,12 @@ async def connect(door):
         await _start_agent(door, host)
         return
     if agent.host != host:
+        try:
+            lend("sip.accounts").move(agent, host)
+        except OSError:  # gone again, or not there yet
+            await asyncio.sleep_ms(1000)
+            return
         door.say("The address is now %s." % host)
-        agent.host = host
         _again(door)
     if renew == 1:
         await _register(door)

@@ -53,6 +53,18 @@ def _uri(agent, server, transport):
     return uri
 
 
+def move(agent, host):
+    """The network has given us another address: a socket that is bound to the old one hears nothing any more. OSError when
+    the new one is not to be had yet."""
+    agent._tasks[0].cancel()
+    agent.transport.close()
+    try:
+        agent.transport.open(host, agent.port)
+        agent.host = host
+    finally:
+        agent._tasks[0] = asyncio.create_task(agent.transport.run())
+
+
 async def stop(agent):
     """See Agent.stop."""
     for call in list(agent.calls):
