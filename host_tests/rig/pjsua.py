@@ -18,14 +18,16 @@ class Pjsua:
     """A phone `user` at an address of its own that plays the WAV `source`. `answers` "auto" or "manual"; `transports` those it
     opens ("udp", "tcp", "tls" as client, trusting `authority`, a PEM file's path). With `registrar`, a URI as
     "sip:127.0.100.3:5061;transport=tls", it registers there. `timer` (RFC 4028) and `prack` (RFC 3262) are "no", "yes" or
-    "required"; `timer` "always" offers one whatever the other side supports. `big`: its offers have video and ICE, 2 KB."""
+    "required"; `timer` "always" offers one whatever the other side supports. `big`: its offers have video and ICE, 2 KB.
+    `reinvites`: at once when a call is up, as it does by itself after an answer with two codecs."""
 
     def __init__(self, folder, source, user="paul", registrar="", password="", answers="auto", port=5060, transports=("udp",),
-                 codecs=("PCMU", "PCMA"), authority="", big=False, timer="no", timer_s=1800, prack="no"):
+                 codecs=("PCMU", "PCMA"), authority="", big=False, timer="no", timer_s=1800, prack="no", reinvites=False):
         self.folder = str(folder)
         self.address = addresses.take()
         self.port = port
         self.user = user
+        self.transports = list(transports)
         self._read = 0
         self.events = []            # those not yet consumed by wait(), oldest first
         there, self._input = os.pipe()
@@ -34,7 +36,7 @@ class Pjsua:
         settings = dict(user=user, address=self.address, port=port, transports=transports, codecs=codecs, source=str(source),
                         id="sip:%s@%s%s" % (user, host, "" if registrar else over), rtp=addresses.rtp_ports(self.address)[0],
                         registrar=registrar, password=password, answers=answers, authority=authority, big=big, timer=timer,
-                        timer_s=timer_s, prack=prack)
+                        timer_s=timer_s, prack=prack, reinvites=reinvites)
         self._tell(settings)
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pjsua_phone.py")
         self.process = Process([sys.executable, script], self.folder, stdin=there)
@@ -49,7 +51,8 @@ class Pjsua:
 
     @property
     def uri(self):
-        return "sip:%s@%s:%d" % (self.user, self.address, self.port)
+        over = "" if "udp" in self.transports else ";transport=" + self.transports[0]
+        return "sip:%s@%s:%d%s" % (self.user, self.address, self.port, over)
 
     def _tell(self, what):
         os.write(self._input, json.dumps(what).encode() + b"\n")
@@ -101,6 +104,10 @@ class Pjsua:
         """What wait() waits for next is yet to come."""
         self._more()
         self.events.clear()
+
+    def wait_said(self, words, timeout_s=15):
+        """Until its log, which has each message, has these words."""
+        self.process.until(lambda: words in self.process.said(), "says %r" % words, timeout_s)
 
     def packets(self):
         """RTP packets of its newest call -> (sent, received)."""

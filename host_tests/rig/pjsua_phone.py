@@ -40,6 +40,8 @@ class Call(pj.Call):
     def onCallState(self, prm):
         info = self.getInfo()
         tell(_STATES.get(info.state, "?"), call=info.id, status=info.lastStatusCode, reason=info.lastReason)
+        if info.state == pj.PJSIP_INV_STATE_CONFIRMED and self.phone.settings["reinvites"]:
+            self.phone.reinvite(info.id)
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.phone.calls.pop(info.id, None)
 
@@ -153,6 +155,8 @@ class Phone:
         account.callConfig.timerMinSESec = 90
         account.callConfig.prackUse = {"no": pj.PJSUA_100REL_NOT_USED, "yes": pj.PJSUA_100REL_OPTIONAL,
                                        "required": pj.PJSUA_100REL_MANDATORY}[settings["prack"]]
+        if settings["transports"] == ["tcp"]:
+            account.sipConfig.contactForced = "<%s>" % settings["id"]   # its own one names 127.0.0.1
         if settings["registrar"]:
             account.regConfig.registrarUri = settings["registrar"]
             account.regConfig.timeoutSec = 120
