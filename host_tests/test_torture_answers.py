@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from host_tests.rig import addresses
+from host_tests.rig.door import BURST_HEAP, Door
+from host_tests.rig.wire import Wire
 from sip.agent import Agent
 from sip.message import parse
 
@@ -93,6 +95,18 @@ ANSWERS = {
     "ipv6-correct-abnf-2-colons": OPTIONS,
 }  # fmt: skip
 
+# Where a stream makes a difference: the answers on one connection, one after the other; CLOSED ends it.
+CLOSED = "closed"
+STREAM = {
+    # What follows the body is no noise here but the next message: an INVITE, which goes on for five bytes after its end.
+    # Where the next one begins can then not be told any more.
+    "dblreq": [NOT_OURS, (400, "Contact missing or unreadable"), CLOSED],
+    "clerr": [(513, "Message Too Large"), CLOSED],  # 9,999 bytes are more than we hold; else it would wait for them
+    "ncl": [(400, "Content-Length missing or wrong"), CLOSED],  # 3.1.2.3: "the framing error is not recoverable, and the connection should be closed"
+    "mcl01": [(400, "Content-Length missing or wrong"), CLOSED],
+    "inv2543": [(400, "Content-Length missing or wrong"), CLOSED],  # RFC 3261 18.3: on a stream Content-Length must be there
+}
+
 # Which header field the answer must have, and what in it.
 HAS = {
     "bext01": ("Unsupported", "nothingSupportsThis, nothingSupportsThisEither"),
@@ -169,6 +183,32 @@ class Agents:
         assert answers.pop().status == 200
         return answers
 
+    async def tcp(self, data):
+        """The answers on one connection, CLOSED for its end; it is alive, on this one or another."""
+        await self.agent.start()
+        answers = await self._stream(data + alive(self.host, self.here, 5060, "TCP"))
+        if answers[-1] is CLOSED:
+            again = await self._stream(alive(self.host, self.here, 5060, "TCP"))
+        else:
+            again = [answers.pop()]
+        assert [message.status for message in again] == [200]
+        return answers
+
+    async def _stream(self, data):
+        reader, writer = await asyncio.open_connection(self.host, 5060, local_addr=(self.here, 0))
+        writer.write(data)
+        answers = []
+        while not answers or answers[-1].call_id != b"alive0":
+            try:
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            except (asyncio.IncompleteReadError, ConnectionResetError):
+                answers.append(CLOSED)
+                break
+            length = int(re.search(rb"(?i)content-length: *(\d+)", head).group(1))
+            answers.append(parse(head + await reader.readexactly(length)))
+        writer.close()
+        return answers
+
     async def stop(self):
         for call in list(self.agent.calls):
             call.hangup()
@@ -196,3 +236,57 @@ def test_udp(entry):
     answers, agent = asyncio.run(main())
     judge(entry["name"], answers)
     assert agent.faults == 0
+
+
+@needs_folder
+@pytest.mark.parametrize("entry", torture(), ids=lambda entry: entry["name"])
+def test_tcp(entry):
+    name = entry["name"]
+
+    async def main():
+        agents = Agents()
+        try:
+            return await agents.tcp(Path(FOLDER, entry["wire"]).read_bytes()), agents.agent
+        finally:
+            await agents.stop()
+
+    answers, agent = asyncio.run(main())
+    assert agent.faults == 0
+    if name not in STREAM:
+        judge(name, answers)
+        return
+    got = [one if one is CLOSED else (one.status, one.reason.decode()) for one in answers]
+    assert got == STREAM[name]
+
+
+# --- The whole door, on the Unix port: one that takes no calls, so that all of them come to the same one.
+
+NO_CALLS = ("esc01", "longreq", "mpart01", "escruri", "baddate", "invut", "sdp01", "inv2543", "ipv6-in-sdp",
+            "mult-ip-in-sdp", "ipv4-mapped-ipv6")  # fmt: skip
+
+
+@needs_folder
+@pytest.mark.needs("micropython")
+def test_the_door_answers_them_one_after_the_other(tmp_path):
+    with Door(tmp_path, {"call.incoming": "reject"}, heap=BURST_HEAP) as door, Wire((door.address, 5060)) as wire:
+        for n, entry in enumerate(torture()):
+            name = entry["name"]
+            data = Path(FOLDER, entry["wire"]).read_bytes()
+            # 22 of them have one branch: to one agent they would be one transaction
+            data = re.sub(rb"z9hG4bKkdjuw\w*", b"z9hG4bKtorture%d" % n, data, count=1)
+            wanted = (403, "This door takes no calls: call.incoming is reject") if name in NO_CALLS else ANSWERS[name]
+            if len(data) > 1536:
+                wire.send(data)  # the first long one is lost, and repeated
+            wire.send(data)
+            wire.send(alive(door.address, wire.address, 5060, "UDP", n))
+            got = []
+            while True:
+                message = wire.receive()
+                assert message, "no answer to OPTIONS after " + name
+                if message.get("call-id") == "alive%d" % n:
+                    break
+                got.append((message.status, message.reason))
+            assert message.status == 200
+            if via_port(data) == 5060:
+                assert got == ([wanted] if wanted else []), name
+        assert "Traceback" not in door.said()

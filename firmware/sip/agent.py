@@ -374,7 +374,7 @@ class Agent:
                 self._send_reply(request, source, self.options(request, self._tag(request), source))
                 return
             else:
-                verdict = self.admit(source[0], request) if self.admit else None
+                verdict = self.admit(source[0], request) if self.admit and method != b"OPTIONS" else None
                 if method == b"INVITE":
                     self._on_invite(request, source, verdict)
                     return
