@@ -5,8 +5,8 @@ asyncio: sleep_ms wait_for_ms
 gc:      mem_free mem_alloc threshold
 sys:     print_exception
 
-`readable(sock)` waits for a socket, as MicroPython's own asyncio queue does; `readinto(sock, buffer)` and `write(sock, data)`
-do what these methods of its sockets do.
+`readable(sock)` waits for a socket, as MicroPython's own asyncio queue does; `Stream(sock)` has
+`readinto` and `write` as its stream sockets do.
 """
 
 import asyncio
@@ -64,20 +64,28 @@ async def readable(sock):
         loop.remove_reader(sock)
 
 
-def readinto(sock, buffer):
-    """MicroPython's socket.readinto() of a non-blocking stream: bytes read, 0 at the end, None when there is nothing yet."""
-    try:
-        return sock.recv_into(buffer)
-    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-        return None
+class Stream:
+    """A non-blocking stream socket, or TLS on one, with MicroPython's ways: None for "not now"."""
 
+    def __init__(self, sock):
+        self.sock = sock
 
-def write(sock, data):
-    """MicroPython's socket.write() of a non-blocking stream: bytes written, None when none would go now."""
-    try:
-        return sock.send(data)
-    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-        return None
+    def readinto(self, buffer):
+        """Bytes read, 0 at the end, None when there is nothing yet."""
+        try:
+            return self.sock.recv_into(buffer)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+
+    def write(self, data):
+        """Bytes written, None when none would go now."""
+        try:
+            return self.sock.send(data)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+
+    def close(self):
+        self.sock.close()
 
 
 def print_exception(exception, file=sys.stdout):

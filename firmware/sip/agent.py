@@ -167,7 +167,7 @@ class Agent:
     def flow_lost(self, peer, why="", again=False):
         """From the transport: the stream to `peer` could not be opened, or broke; `why` in words, as far as known. `again`:
         what was sent on it may be sent once more on another."""
-        lend("sip.streaming").tell(self.transactions, peer, why, again)
+        lend("sip.losing").tell(self.transactions, peer, why, again)
 
     def address_of(self, raw):
         """The peer that a SIP URI whose host is an address stands for; ValueError for anything else. (host, port), for a

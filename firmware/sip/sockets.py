@@ -3,6 +3,8 @@
 import select
 import socket
 
+from lend import lend
+
 
 def bound(transport, host, port, kind):
     """A socket that does not wait, bound to our address. OSError when that is not to be had."""
@@ -45,7 +47,7 @@ def close(transport):
     """See Transport.close()."""
     if transport.streams:
         for flow in list(transport.streams.flows):
-            transport.streams.drop(flow)
+            lend("sip.streaming").drop(transport.streams, flow)
     for sock in (transport._socket, transport.listener):
         if sock:
             sock.close()

@@ -5,28 +5,17 @@ A connection is found by its key, (host, port, b"TCP" or b"TLS"): the far end of
 ever waits: what the network does not take yet stays in the flow's queue.
 """
 
-import select
+from select import POLLIN, POLLOUT
 
 from lend import lend
 from micropython import const
 
-try:
-    from asyncio import core  # noqa: F401  (MicroPython's)
-
-    def readinto(sock, buffer):
-        """Bytes read, 0 at the end, None when there is nothing yet."""
-        return sock.readinto(buffer)
-
-    def write(sock, data):
-        """Bytes written, None when none would go now."""
-        return sock.write(data)
-
-except ImportError:
-    # CPython's sockets raise where MicroPython's answer None.
-    from pc import readinto, write
+from .message import _scratch
+from .scan import find, scan
 
 _QUEUED = const(8)  # messages that wait to be written, for each
 _LONGEST = const(8192)  # bytes of one message
+_H_CONTENT_LENGTH = const(8)
 _LINE = const(1024)  # bytes within which a first line must end
 _BURST = const(6)  # reads of one connection before the others have their turn
 
@@ -55,33 +44,25 @@ def frame(data, start=0):
     head = data.find(b"\r\n\r\n", line)
     if head < 0:
         return _TOO_LONG if len(data) - start > _LONGEST else 0
-    size = _content_length(data[line:head].lower())
-    if size < 0:
-        return _NO_LENGTH
-    end = head + 4 + size
-    if end - start > _LONGEST:
+    head += 4
+    if head - start > _LONGEST:
         return _TOO_LONG
-    return end if end <= len(data) else 0
-
-
-def _content_length(fields):
-    """Of header fields in lower case, each with its line break before it; -1 when it is missing, wrong, or there twice and
-    different."""
-    if b"\n " in fields or b"\n\t" in fields:
-        fields = fields.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
-    found = -1
-    for name in (b"\ncontent-length", b"\nl"):
-        at = fields.find(name)
-        while at >= 0:
-            end = fields.find(b"\n", at + 1)
-            field, colon, value = (fields[at:] if end < 0 else fields[at:end]).partition(b":")
-            if colon and field.rstrip() == name:
-                value = value.strip()
-                if not value.isdigit() or len(value) > 6 or found >= 0 and found != int(value):
-                    return -1
-                found = int(value)
-            at = fields.find(name, at + 1)
-    return found
+    index = _scratch
+    scan(data, start, head, index)
+    size = None
+    k = find(index, _H_CONTENT_LENGTH, 8)
+    while k >= 0:
+        value = data[index[k + 2] : index[k + 3]].strip()
+        if not value.isdigit() or len(value) > 6 or size is not None and size != int(value):
+            return _NO_LENGTH
+        size = int(value)
+        k = find(index, _H_CONTENT_LENGTH, k + 4)
+    if size is None:
+        return _NO_LENGTH
+    head += size
+    if head - start > _LONGEST:
+        return _TOO_LONG
+    return head if head <= len(data) else 0
 
 
 class Flow:
@@ -90,84 +71,36 @@ class Flow:
     raw = None  # the socket
     sock = None  # what is read and written: the socket, or TLS upon it
     fd = -1
+    state = _OPEN
     event = 0  # what the poll said of it, until it is looked at
     got = b""  # the beginning of a message
     blank = 0  # bytes of line breaks in a row: four are a ping
     alias = 0  # theirs: the port that their Via says they listen on (RFC 5923)
-    watched = False  # polled for room to write too
+    watched = POLLIN  # what it is polled for
     heard = False  # a message has come
     pinged = False
     ponged = False  # their side answers pings
     timer = None
-
-    def __init__(self, key, state, ours, now):
-        self.key = key
-        self.state = state
-        self.ours = ours
-        self.queue = []
-        self.since = now  # in this state
-        self.used = now
+    ours = False  # opened from here
 
 
 class Streams:
     """All connections of a Transport."""
 
+    kind = Flow
+
     def __init__(self, transport):
         self.transport = transport
         self.agent = transport.agent
         self.flows = []
-        self._listener = listener = transport.listener
-        self._fd = listener.fileno() if listener else -1
-        self._poll = poll = select.poll()
-        self._ready = getattr(poll, "ipoll", poll.poll)
-        if listener:
-            poll.register(listener, select.POLLIN)
+        self.listener = transport.listener
+        self.fd = -1
+        lend("sip.streaming").begin(self)
 
-    # --- For streaming.py.
-
-    def flow(self, key, state, ours):
-        return Flow(key, state, ours, self.now())
-
-    def now(self):
-        return self.agent.timers.due(0)
-
-    def since_ms(self, at):
-        return -self.agent.timers.left_ms(at)
-
-    def look_after(self, flow, delay_ms):
-        """Has `due` of streaming.py look at it then."""
-        timers = self.agent.timers
-        timers.cancel(flow.timer)
-        flow.timer = timers.after(delay_ms, self._due, flow)
-
-    def _due(self, flow):
+    def look_after(self, flow):
+        """Its time is over."""
         if flow in self.flows:
             lend("sip.streaming").due(self, flow)
-
-    def take(self, flow, raw):
-        flow.raw = flow.sock = raw
-        flow.fd = raw.fileno()
-        self._poll.register(raw, select.POLLIN)
-
-    def watch(self, flow, wanted):
-        if flow.watched is not wanted:
-            flow.watched = wanted
-            self._poll.modify(flow.raw, select.POLLIN | select.POLLOUT if wanted else select.POLLIN)
-
-    def drop(self, flow):
-        """Closes it without a word."""
-        if flow not in self.flows:
-            return
-        self.flows.remove(flow)
-        self.agent.timers.cancel(flow.timer)
-        if flow.raw is None:
-            return
-        self._poll.unregister(flow.raw)
-        for sock in (flow.sock, flow.raw):
-            try:
-                sock.close()  # TLS leaves the socket open when the handshake failed
-            except OSError:
-                pass
 
     # --- For the transport.
 
@@ -194,7 +127,7 @@ class Streams:
                 self._drain(flow)
             except (OSError, ValueError):
                 # Whoever else waits for something on it is told by the next tick; this goes on a new one.
-                flow.event |= select.POLLERR
+                flow.event |= POLLIN
                 flow.state = _BROKEN
                 return self.send(data, peer)
         transport.sent += 1
@@ -214,8 +147,8 @@ class Streams:
     def tick(self):
         """See Transport.tick()."""
         knocked = False
-        for one, event in self._ready(0):
-            if one is self._listener or one == self._fd:
+        for one, event in self.ready(0):
+            if one is self.listener or one == self.fd:
                 knocked = True
             for flow in self.flows:
                 if one is flow.raw or one == flow.fd:
@@ -233,17 +166,15 @@ class Streams:
 
     def _let_in(self):
         try:
-            raw, address = self._listener.accept()
+            raw, address = self.listener.accept()
         except OSError:
             return  # who knocked is gone again
         try:
-            kept = lend("sip.streaming").let_in(self, raw, address)
+            lend("sip.streaming").let_in(self, raw, address)
         except MemoryError:
-            kept = False
             self.transport.flows_refused += 1
-            self.agent.make_room()
-        if not kept:
             raw.close()
+            self.agent.make_room()
 
     def work(self, flow):
         """Reads and writes what there is. Whatever comes of it, this returns; MemoryError when even that has no room."""
@@ -254,32 +185,28 @@ class Streams:
             if flow.state == _CONNECTING:
                 flow.state = _OPEN
                 if flow.key[2] == b"TLS":
-                    flow.state = _SHAKING
-                    flow.since = self.now()
-                    flow.sock = lend("sip.tls").wrapped(self.agent, flow.raw, flow.key[0])
-                    if flow.raw.fileno() < 0:
-                        flow.raw = flow.sock  # CPython's TLS takes the socket over
+                    lend("sip.tls").begin(self.agent, flow)
             self._read(flow)
             if flow in self.flows:
                 self._drain(flow)
                 if flow.state == _ENDING and not flow.queue:
-                    self.drop(flow)
+                    lend("sip.streaming").drop(self, flow)
         except (OSError, ValueError) as error:
-            lend("sip.streaming").lost(self, flow, error)
+            lend("sip.losing").lost(self, flow, error)
         except MemoryError as error:
             # What has come cannot be kept, and what follows would make no sense without it.
             self.transport.out_of_memory += 1
             self.agent.make_room()
-            lend("sip.streaming").lost(self, flow, error)
+            lend("sip.losing").lost(self, flow, error)
 
     def _drain(self, flow):
         """Writes what the network takes of the queue. OSError when it is broken."""
         queue = flow.queue
         while queue:
-            n = write(flow.sock, queue[0])
+            n = flow.sock.write(queue[0])
             if not n:
                 break
-            flow.used = self.now()
+            flow.used = self.agent.timers.due(0)
             if flow.state == _SHAKING:
                 flow.state = _OPEN
             if n < len(queue[0]):
@@ -287,17 +214,20 @@ class Streams:
             else:
                 queue.pop(0)
         # During a handshake TLS waits for the other side; of our own the poll would tell again and again.
-        self.watch(flow, bool(queue) and flow.state != _SHAKING)
+        wanted = POLLIN | POLLOUT if queue and flow.state != _SHAKING else POLLIN
+        if flow.watched != wanted:
+            flow.watched = wanted
+            self.poll.modify(flow.raw, wanted)
 
     def _read(self, flow):
         buffer = self.transport.buffer
         for _ in range(_BURST):
-            n = readinto(flow.sock, buffer)
+            n = flow.sock.readinto(buffer)
             if n is None:
                 return
             if n == 0:
                 raise OSError("closed by the other side")
-            flow.used = self.now()
+            flow.used = self.agent.timers.due(0)
             if flow.state == _SHAKING:
                 flow.state = _OPEN
             data = bytes(memoryview(buffer)[:n])
@@ -306,7 +236,7 @@ class Streams:
             if flow not in self.flows or flow.state == _ENDING:
                 return
         # More may wait inside TLS, where no poll sees it.
-        flow.event |= select.POLLIN
+        flow.event |= POLLIN
 
     def _split(self, flow, data):
         """Hands on the messages that `data` holds."""
@@ -333,9 +263,8 @@ class Streams:
             if end < 0:
                 self.agent.bad += 1
                 flow.state = _ENDING
-                answer = lend("sip.streaming").refusal(data[at:], -end, flow.key) if end != _NONSENSE else None
-                if answer:
-                    flow.queue.append(answer)
+                if end != _NONSENSE:
+                    lend("sip.refusing").refuse(flow, data[at:], -end)
                 return
             self._hand_on(flow, data if end - at == n else data[at:end])
             at = end
@@ -346,7 +275,7 @@ class Streams:
         if not flow.heard:
             flow.heard = True
             if not flow.ours:
-                flow.alias = lend("sip.streaming").sent_by(message)
+                flow.alias = lend("sip.refusing").sent_by(message)
         if transport.trace:
             transport.trace("<", message, flow.key)
         self.agent.receive(message, flow.key)

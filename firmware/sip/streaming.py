@@ -1,4 +1,4 @@
-"""What is done with streams now and then: opened, let in, looked after, lost. Loaded for the moment by stream.py, whose
+"""What is done with streams now and then: opened, let in, looked after, closed. Loaded for the moment by stream.py, whose
 Streams is the `streams` of each function."""
 
 import select
@@ -8,8 +8,15 @@ from errno import EAGAIN, EINPROGRESS
 from lend import lend
 from micropython import const
 
-from .message import ParseError, parse, response
-from .transaction import CALLING, ERROR, token
+try:
+    from asyncio import core  # noqa: F401  (MicroPython's)
+
+    def _stream(sock):
+        return sock
+
+except ImportError:
+    # CPython's sockets raise where MicroPython's answer None.
+    from pc import Stream as _stream
 
 # A flow's states, as in stream.py, which may not be imported again.
 _WAITING = const(0)
@@ -17,7 +24,6 @@ _CONNECTING = const(1)
 _SHAKING = const(2)
 _OPEN = const(3)
 _ENDING = const(4)
-_BROKEN = const(5)
 
 _FLOWS = const(4)  # connections at once: an ESP32 has ten sockets in all
 
@@ -32,14 +38,69 @@ _PING_MS = const(60000)  # those that something needs (RFC 5626 4.4.1)
 _PONG_MS = const(10000)
 
 
+def begin(streams):
+    """A new Streams: what it is polled by."""
+    streams.poll = poll = select.poll()
+    # CPython's poll() gives a list of file numbers where MicroPython's ipoll() allocates nothing.
+    streams.ready = getattr(poll, "ipoll", poll.poll)
+    if streams.listener:
+        streams.fd = streams.listener.fileno()
+        poll.register(streams.listener, select.POLLIN)
+
+
+def _flow(streams, key, state):
+    """A new Flow."""
+    flow = streams.kind()
+    flow.key = key
+    flow.state = state
+    flow.queue = []
+    flow.since = flow.used = streams.agent.timers.due(0)
+    return flow
+
+
+def _take(streams, flow, raw):
+    flow.raw = raw
+    flow.sock = _stream(raw)
+    flow.fd = raw.fileno()
+    streams.poll.register(raw, flow.watched)
+
+
+def _look(streams, flow, delay_ms):
+    """Has due() look at it then."""
+    timers = streams.agent.timers
+    timers.cancel(flow.timer)
+    flow.timer = timers.after(delay_ms, streams.look_after, flow)
+
+
+def _since_ms(streams, at):
+    return -streams.agent.timers.left_ms(at)
+
+
+def drop(streams, flow):
+    """Closes it without a word."""
+    if flow not in streams.flows:
+        return
+    streams.flows.remove(flow)
+    streams.agent.timers.cancel(flow.timer)
+    if flow.raw is None:
+        return
+    streams.poll.unregister(flow.raw)
+    for sock in (flow.sock, flow.raw):
+        try:
+            sock.close()  # TLS leaves the socket open when the handshake failed
+        except OSError:
+            pass
+
+
 def opened(streams, peer):
     """A new Flow to a peer, on its way; None when there is no room, or it failed at once."""
     if not _room(streams):
         return None
-    flow = streams.flow(peer[:3], _WAITING, True)
+    flow = _flow(streams, peer[:3], _WAITING)
+    flow.ours = True
     if peer[2] == b"TLS" and _must_wait(streams, flow):
         streams.flows.append(flow)
-        streams.look_after(flow, _AGAIN_MS)
+        _look(streams, flow, _AGAIN_MS)
         return flow
     return flow if _connect(streams, flow) else None
 
@@ -58,25 +119,25 @@ def _connect(streams, flow):
             return False
     if flow not in streams.flows:
         streams.flows.append(flow)
-    streams.take(flow, raw)
-    streams.watch(flow, True)
+    flow.watched = select.POLLIN | select.POLLOUT
+    _take(streams, flow, raw)
     flow.state = _CONNECTING
-    flow.since = flow.used = streams.now()
-    streams.look_after(flow, _CONNECT_MS)
+    flow.since = flow.used = streams.agent.timers.due(0)
+    _look(streams, flow, _CONNECT_MS)
     return True
 
 
 def let_in(streams, raw, address):
-    """Takes up a connection of theirs; False when there is no room for it."""
+    """Takes up a connection of theirs, if there is room for it."""
     if not _room(streams):
-        return False
+        raw.close()
+        return
     raw.setblocking(False)
     host, port = streams.transport.unpack(address)
-    flow = streams.flow((host, port, b"TCP"), _OPEN, False)
-    streams.take(flow, raw)
-    streams.look_after(flow, _SILENT_MS)
+    flow = _flow(streams, (host, port, b"TCP"), _OPEN)
+    _take(streams, flow, raw)
     streams.flows.append(flow)
-    return True
+    _look(streams, flow, _SILENT_MS)
 
 
 def _room(streams):
@@ -86,12 +147,12 @@ def _room(streams):
     oldest = None
     for flow in streams.flows:
         if not _is_needed(streams, flow):
-            if oldest is None or streams.since_ms(flow.used) > streams.since_ms(oldest.used):
+            if oldest is None or _since_ms(streams, flow.used) > _since_ms(streams, oldest.used):
                 oldest = flow
     if oldest is None:
         streams.transport.flows_refused += 1
         return False
-    streams.drop(oldest)
+    drop(streams, oldest)
     return True
 
 
@@ -142,8 +203,8 @@ def _must_wait(streams, flow):
 def due(streams, flow):
     """The time that a flow was given is over."""
     state = flow.state
-    age_ms = streams.since_ms(flow.since)
-    idle_ms = streams.since_ms(flow.used)
+    age_ms = _since_ms(streams, flow.since)
+    idle_ms = _since_ms(streams, flow.used)
     why = None
     again_ms = _AGAIN_MS
     if state == _WAITING:
@@ -168,7 +229,7 @@ def due(streams, flow):
     elif not _is_needed(streams, flow):
         again_ms = (_IDLE_MS if flow.heard or flow.ours else _SILENT_MS) - idle_ms
         if again_ms <= 0:
-            streams.drop(flow)
+            drop(streams, flow)
             return
     elif flow.pinged and flow.ponged:
         # Who has answered one ping answers all, or is gone; of others nothing is known.
@@ -181,69 +242,6 @@ def due(streams, flow):
         flow.queue.append(b"\r\n\r\n")
         streams.work(flow)
     if why:
-        lost(streams, flow, OSError(why))
+        lend("sip.losing").lost(streams, flow, OSError(why))
     elif flow in streams.flows:
-        streams.look_after(flow, again_ms)
-
-
-def lost(streams, flow, error):
-    """It could not be opened, or it broke: who waits for something on it is told, in words."""
-    if flow not in streams.flows:
-        return
-    agent = streams.agent
-    again = flow.state == _OPEN or flow.state == _BROKEN
-    streams.drop(flow)
-    streams.transport.send_errors += 1
-    agent.flow_lost(flow.key, _why(agent, flow.key, error), again)
-    if again and agent.registration:
-        agent.registration.lost(flow.key)
-
-
-def tell(transactions, peer, why, again):
-    """See Agent.flow_lost()."""
-    for one in list(transactions._table.values()):
-        if one.is_client and one.is_live and one.peer[:3] == peer[:3]:
-            # What has not been answered at all may go once more: its branch tells a server that has had it already.
-            resent = again and one.state == CALLING and not one.why and transactions.send(one.data, one.peer)
-            one.why = why
-            if not resent and not one.fire(ERROR):
-                one.why = ""  # an INVITE that is being answered: the answer may come another way
-
-
-def refusal(data, code, source):
-    """The answer to a request whose end on the stream cannot be told, as far as its header can be read; None when nothing
-    can be answered. `code`: 400 or 513."""
-    end = data.find(b"\r\n\r\n")
-    if end < 0:
-        return None
-    try:
-        request = parse(data[: end + 4])
-        reason = b"Content-Length missing or wrong" if code == 400 else None
-        if not request.is_request or request.method == b"ACK":
-            return None
-        return response(request, code, reason, token(4), source=source)
-    except (ParseError, ValueError):
-        return None
-
-
-def sent_by(message):
-    """The port of a request's topmost Via, 0 when it cannot be told."""
-    start = message.find(b"SIP/2.0/TCP ")
-    if start < 0:
-        return 0
-    end = message.find(b"\r\n", start)
-    port = message[start + 12 : end].split(b";")[0].split(b",")[0].strip().rsplit(b":", 1)
-    if len(port) > 1 and port[1].isdigit() and len(port[1]) < 6:
-        return int(port[1])
-    return 5060
-
-
-def _why(agent, key, error):
-    """"TCP: connection refused"."""
-    kind = key[2].decode()
-    words = lend("sip.tls").words(agent, key[0], error) if kind == "TLS" else ""
-    number = error.args[0] if error.args else 0
-    for sign, known in ((111, "connection refused"), (104, "connection reset"), (113, "no way there"), (101, "no way there")):
-        if number == sign:
-            words = words or known
-    return "%s: %s" % (kind, words or str(error))
+        _look(streams, flow, again_ms)

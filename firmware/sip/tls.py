@@ -7,7 +7,11 @@ memory outside the Python heap: some 40 KB for each connection.
 import ssl
 from time import gmtime
 
+from micropython import const
+
 from .address import parse_uri
+
+_SHAKING = const(2)  # a flow's state, as in stream.py
 
 # What a certificate fails by: words of mbedTLS and of OpenSSL, and ours.
 _TROUBLE = (
@@ -46,8 +50,11 @@ def certificates(data):
         at = end
 
 
-def wrapped(agent, raw, host):
-    """TLS upon a connected socket: nothing has been said yet. ValueError, in words, when we cannot judge certificates."""
+def begin(agent, flow):
+    """TLS upon a flow whose socket is connected; the handshake begins with the first read. ValueError, in words, when we cannot
+    judge certificates."""
+    flow.state = _SHAKING
+    flow.since = agent.timers.due(0)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
     if not agent.tls_ca:
@@ -59,7 +66,11 @@ def wrapped(agent, raw, host):
         raise ValueError("there is no file '%s': sip.tls_ca must name the one that make deploy has put there" % agent.tls_ca)
     for one in certificates(data):
         context.load_verify_locations(cadata=one)
-    return context.wrap_socket(raw, server_hostname=name(agent, host), do_handshake_on_connect=False)
+    sock = context.wrap_socket(flow.raw, server_hostname=name(agent, flow.key[0]), do_handshake_on_connect=False)
+    if flow.sock is flow.raw:
+        flow.sock = sock
+    else:
+        flow.raw = flow.sock.sock = sock  # CPython's takes the socket over
 
 
 def words(agent, host, error):
