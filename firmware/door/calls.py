@@ -8,7 +8,6 @@ from micropython import const
 from .config import Mistake
 from .console import Lines
 
-_LONGEST = const(200)  # characters shown of a text
 _QUIET_S = const(10)  # a flood of calls that are refused is one line in ten seconds
 
 
@@ -88,27 +87,6 @@ def incoming(door, new):
             door._fault(e)
         new.reject(500)
         door._stop_sound()
-
-
-def told(door, what):
-    """See Door._told()."""
-    if len(what) == 2:
-        _replaced(door, *what)
-        return
-    sender, text, _ = what
-    door.say("%s writes: %s" % (sender, text[:_LONGEST].replace("\n", " / ")))
-
-
-def _replaced(door, old, new):
-    """The other side has put another call in the place of ours."""
-    if old is not door._call:
-        return
-    door._call = new
-    new.on_event = door._on_event
-    door._limits("call.max_s" if new.state == "up" or new.incoming else "call.ring_s")
-    if new.media and new.state == "up":
-        door._on_event(new, "media")
-    door.say("The call goes on with %s." % (new.display or new.peer_uri))
 
 
 def refuse(door, host):

@@ -27,6 +27,9 @@ _TALKING = const(3)
 class Door:
     """The intercom. Public methods are the commands of the console; `run()` is the whole device."""
 
+    _held = False  # the other side has put us on hold
+    _holds = False  # and we it
+    _messages_s = 0  # until when, since the start, there were too many texts already
     _clock_s = -1  # when the time is asked for next, in seconds since the start; -1: nobody has needed it
 
     def __init__(self, path="config.json"):
@@ -65,6 +68,19 @@ class Door:
         if self._call is call:  # it did not say so itself
             self._over(call)
         self._stop_sound()
+
+    def hold(self):
+        """Lets the other side wait: it does not hear the visitor until resume()."""
+        return lend("door.talk").hold(self)
+
+    def resume(self):
+        """Goes on with who was put on hold."""
+        return lend("door.talk").resume(self)
+
+    def transfer(self, target):
+        """Asks the other side to go on with a target, "102"; the door is then out of it. Mistake, in words, if that cannot
+        be."""
+        return lend("door.talk").transfer(self, target)
 
     def open(self):
         """Opens the door for door.open_s seconds."""
@@ -239,11 +255,15 @@ class Door:
         lend("door.calls").incoming(self, call)
 
     def _told(self, *what):
-        """What is rare from the user agent: a call in another's place (old, new), a text (sender, text, call)."""
-        lend("door.calls").told(self, what)
+        """What is rare from the user agent: a call in another's place (old, new), a text (sender, text, call), an INFO
+        (call, kind, body)."""
+        return lend("door.talk").told(self, what)
 
     def _on_event(self, call, event):
         """From the user agent. Only the call that we are in matters; a failed one's last words come late."""
+        if event == "transfer":
+            self.say(call.news)
+            return
         if call is not self._call:
             if event == "ended" and self._call is None:
                 self._last = call.words()
@@ -255,9 +275,8 @@ class Door:
             media = call.media
             send = media.send and not call.on_hold  # whom we hold does not hear the visitor
             self._stream.send_to(media.host, media.port, media.payload, media.events, send, media.receive)
-            return
-        if event == "transfer":
-            self.say(call.news)
+            if media.held != self._held or call.on_hold != self._holds:
+                lend("door.talk").held(self, call)
             return
         if event == "ringing":
             self._stream.tone("ringback")

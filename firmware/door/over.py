@@ -10,6 +10,7 @@ def over(door, call):
     """The call that we were in has ended."""
     door._call = None
     door._limit = 0
+    door._held = door._holds = False
     lend("door.keypad").Keypad(door._keys).start()
     door._last = call.words()
     door.say(door._last)

@@ -56,6 +56,8 @@ async def connect(door):
             return
         door.say("The address is now %s." % host)
         _again(door)
+        if door._call is not None and door._call.state == "up":
+            door._call.renew(host, door._port)
     if renew == 1:
         await _register(door)
     if 0 <= door._clock_s <= door._up_s:
@@ -117,7 +119,7 @@ async def _start_agent(door, host):
         return
     agent.transport.trace = trace
     agent.time_known = door._knows_time
-    agent.on_message = agent.on_replaced = door._told
+    agent.on_message = agent.on_info = agent.on_replaced = door._told
     door._agent = agent
     lend("door.apply").levels(door)
     door.say("Listening for calls at sip:%s@%s:%d." % (get("sip.user"), host, agent.port))

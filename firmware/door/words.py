@@ -18,6 +18,8 @@ await door.call("sip:101@192.0.2.10")  calls, returns when answered or ended; wi
 door.call()                            calls the button's target
 door.press()                           as if the button were pressed
 door.hangup()                          ends the call
+door.hold(), door.resume()             lets the other side wait, and goes on
+door.transfer("102")                   asks the other side to go on with somebody else
 door.open()                            opens the door
 door.trace(True)                       shows each SIP message; "ladder": a line for each; False ends it
 Ctrl-C ends a line that runs; on an empty line it leaves for the plain MicroPython REPL (mpremote works there),
@@ -54,6 +56,13 @@ def status(door):
             yield line
         if agent.refused or agent.bad:
             yield "Turned away: %d requests, and %d datagrams that were no SIP." % (agent.refused, agent.bad)
+    registration = door._registration
+    if registration and registration.peer and len(registration.peer) > 2:
+        yield "The way to the server is %s." % registration.peer[2].decode()
+    if door._clock_s >= 0:
+        yield "The clock is not set, and TLS waits for it: %s is asked." % (get("net.ntp") or "nobody, for net.ntp is empty,")
+    if door._held or door._holds:
+        yield "The call is on hold%s." % (": door.resume() goes on" if door._holds else " by the other side")
     if door._call is None:
         yield "No call. " + (door._last if door._last else "None since the start.")
     target = get("button.1.target")

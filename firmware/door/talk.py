@@ -1,0 +1,111 @@
+"""What happens within a call beside its sound: hold, transfer, texts, keys by INFO. Loaded for the moment by lend()."""
+
+from lend import lend
+from micropython import const
+
+from .config import Mistake
+from .console import Lines
+
+_TEXT = const(300)  # characters of a text that are shown
+_EACH_S = const(3)  # a text is shown in so many seconds,
+_AT_ONCE_S = const(15)  # and so much of that in advance
+_KEYS = const(b"0123456789*#ABCD")  # as RFC 4733 3.2 counts them
+
+
+def hold(door):
+    """See Door.hold()."""
+    call = _talking(door)
+    if call.on_hold:
+        return Lines("It is on hold already; door.resume() goes on.")
+    call.hold()
+    return Lines("Asking the other side to wait.")
+
+
+def resume(door):
+    """See Door.resume()."""
+    call = _talking(door)
+    if not call.on_hold:
+        return Lines("The other side has put us on hold, and only it can end that." if door._held else "It is not on hold.")
+    call.resume()
+    return Lines("Asking the other side to go on.")
+
+
+def transfer(door, target):
+    """See Door.transfer()."""
+    call = _talking(door)
+    if isinstance(target, int):
+        target = str(target)
+    if not isinstance(target, str):
+        raise Mistake('door.transfer() takes a number or an address: door.transfer("102")')
+    try:
+        call.refer(target)
+    except ValueError as e:
+        raise Mistake(str(e))
+    return Lines("Asking the other side to call %s." % target)
+
+
+def _talking(door):
+    call = door._call
+    if call is None or call.state != "up":
+        raise Mistake("there is no call that is answered" + (": " + call.words() if call else ""))
+    return call
+
+
+def told(door, what):
+    """See Door._told()."""
+    if len(what) == 2:
+        return _replaced(door, *what)
+    if isinstance(what[0], str):
+        return _message(door, *what)
+    return _info(door, *what)
+
+
+def _replaced(door, old, new):
+    """The other side has put another call in the place of ours."""
+    if old is not door._call:
+        return
+    door._call = new
+    new.on_event = door._on_event
+    door._limits("call.max_s" if new.state == "up" or new.incoming else "call.ring_s")
+    if new.media and new.state == "up":
+        door._on_event(new, "media")
+    door.say("The call goes on with %s." % (new.display or new.peer_uri))
+
+
+def held(door, call):
+    """Somebody is on hold, or is no longer."""
+    who = call.display or call.peer_uri
+    if call.on_hold != door._holds:
+        door._holds = call.on_hold
+        door.say("%s is on hold." % who if door._holds else "Going on with %s." % who)
+    if call.media.held != door._held:
+        door._held = call.media.held
+        door.say("%s has put us on hold." % who if door._held else "%s goes on." % who)
+
+
+def _message(door, sender, text, call):
+    """A text: shown, if there are not too many."""
+    now_s = door._up_s
+    if door._messages_s > now_s + _AT_ONCE_S:
+        door._tell("More texts come than are shown.")
+        return
+    door._messages_s = max(door._messages_s, now_s) + _EACH_S
+    text = text.replace("\n", " / ")
+    door.say("%s writes: %s" % (sender[:80], text[:_TEXT] + "..." if len(text) > _TEXT else text))
+
+
+def _info(door, call, kind, body):
+    """Keys that are told beside the sound. True if the kind is one of those (there is no standard for them)."""
+    key = body if kind == b"application/dtmf" else b""
+    if kind == b"application/dtmf-relay":
+        for line in body.split(b"\n"):
+            name, _, value = line.partition(b"=")
+            if name.strip().lower() == b"signal":
+                key = value
+    elif kind != b"application/dtmf":
+        return False
+    key = key.strip().upper()
+    digit = _KEYS.find(key) if len(key) == 1 else 10 if key == b"10" else 11 if key == b"11" else -1
+    if digit >= 0 and call is door._call and call.state == "up":
+        lend("door.keypad").pressed(door, digit, True)
+    return True
