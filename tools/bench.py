@@ -28,8 +28,15 @@ from tools import build, peers  # noqa: E402
 from tools.virtual_board import BoardError  # noqa: E402
 
 WANTED = {  # what the figures are held against
-    "parse_invite_ratio_aiosipua": (">=", 3),
-    "parse_invite_ratio_sippy": (">=", 2),
+    "parse_invite_ratio_aiosipua": (">=", 5),
+    "parse_invite_ratio_sippy": (">=", 5),
+    "parse_allocated_bytes": ("<=", 2048),
+    # what a good parser in C spends on these messages
+    "parse_driver_invite_instructions": ("<=", 82663),
+    "parse_linphone_invite_instructions": ("<=", 91518),
+    "parse_pjsua_invite_instructions": ("<=", 100898),
+    "parse_kamailio_invite_instructions": ("<=", 106229),
+    "parse_pjsua_200_instructions": ("<=", 88630),
     "g711_encode_ratio_audioop": (">=", 0.8),
     "tick_allocated_bytes": ("<=", 0),
     "invite_to_180_ms": ("<=", 3),

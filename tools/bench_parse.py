@@ -3,10 +3,11 @@
 
 All three read the same fields of the same message: start line; every Via with transport, host, port, branch, rport and
 received; From and To with name, URI and tag; CSeq; Call-ID; Contact and Record-Route URIs; Content-Length; body. Every
-value is compared with aiosipua's before anything is timed, sippy's with it too.
+value is compared with aiosipua's before anything is timed, sippy's with it too. Then their bodies, offers and an answer, by
+sip.sdp.
 
 `figures()` measures; run as a program it prints them as one JSON object. The same file is the measured program when
-MicroPython runs it: bench_parse.py BUILT values | time | allocated | loop N, FILE last
+MicroPython runs it: bench_parse.py BUILT values | time | allocated | loop N | sdp N, FILE last
 """
 
 import gc
@@ -21,9 +22,7 @@ _FEW, _MANY = 20, 120  # counted: the difference is free of what starting costs
 
 def _read(data):
     # Statements, not a list: a caller has each value in hand, and need not keep 25 of them on the stack.
-    from sip.message import parse
-
-    m = parse(data)
+    m = _parse(data)
     m.method
     m.uri
     m.status
@@ -44,15 +43,14 @@ def _read(data):
     m.cseq_method
     m.call_id
     m.contact_uri
-    for route in m.all(10):  # H_RECORD_ROUTE
-        _name_addr(route).uri
+    for route in m.uris(10):  # H_RECORD_ROUTE
+        route
     m.content_length
     m.body
 
 
 def _values(data):
     """The same as _read() reads, as a list of str, int and None."""
-    from sip.address import parse_name_addr
     from sip.message import parse
     from sip.scan import H_RECORD_ROUTE
 
@@ -61,15 +59,15 @@ def _values(data):
     for via in m.each_via():
         values += [via.transport, via.host, via.port, via.branch, via.rport, via.received]
     values += [m.from_display, m.from_uri, m.from_tag, m.to_display, m.to_uri, m.to_tag, m.cseq, m.cseq_method, m.call_id]
-    values += [m.contact_uri, [parse_name_addr(one).uri.decode() for one in m.all(H_RECORD_ROUTE)], m.content_length, m.body]
+    values += [m.contact_uri, [one.decode() for one in m.uris(H_RECORD_ROUTE)], m.content_length, m.body]
     return [one.decode() if isinstance(one, bytes) else one for one in values]
 
 
 def _measured(argv):
-    global _name_addr
+    global _parse
 
     sys.path[:] = [argv[0], ".frozen"]
-    from sip.address import parse_name_addr as _name_addr
+    from sip.message import parse as _parse
 
     with open(argv[-1], "rb") as f:
         data = f.read()
@@ -84,6 +82,13 @@ def _measured(argv):
         before = gc.mem_alloc()
         _read(data)
         print(gc.mem_alloc() - before)
+    elif argv[1] == "sdp":
+        from sip import sdp
+
+        body = _parse(data).body
+        gc.disable()
+        for _ in range(int(argv[2])):
+            sdp.parse(body)
     elif argv[1] == "loop":
         gc.disable()
         for _ in range(int(argv[2])):
@@ -109,11 +114,11 @@ def _run(*arguments):
     return unix_port.run(__file__, *arguments)
 
 
-def _instructions(path):
+def _instructions(what, path):
     """What one message costs: a difference, so free of what starting costs."""
     from tools import unix_port
 
-    few, many = [unix_port.instructions(__file__, "loop", str(n), path) for n in (_FEW, _MANY)]
+    few, many = [unix_port.instructions(__file__, what, str(n), path) for n in (_FEW, _MANY)]
     return (many - few) // (_MANY - _FEW)
 
 
@@ -178,7 +183,7 @@ def _plain(values):
             one = one or 0
         elif field == 4:
             # aiosipua and sippy have None for a flag; asked with a default of 0, that is what absent gives
-            one = "" if one is None else None if one == 0 else one
+            one = 0 if one is None else None if one == 0 else int(one)
         elif isinstance(one, list):
             one = [_text(uri) for uri in one]
         elif k in (3 + 6 * vias, 6 + 6 * vias):
@@ -202,7 +207,7 @@ def _check(ours, theirs, whose, name):
 
 def figures():
     """-> dict of figures; microseconds are of this computer, instructions and bytes repeat anywhere. AssertionError when a
-    value differs from aiosipua's. parse_allocated_bytes is the most that any of the five messages takes."""
+    value differs from aiosipua's. parse_allocated_bytes and sdp_offer_instructions are the most that any of the five takes."""
     import json
     import logging
     import shutil
@@ -235,8 +240,9 @@ def figures():
     }
     if shutil.which("valgrind"):
         for name in NAMES:
-            found["parse_%s_instructions" % name] = _instructions(paths[name])
-        found["parse_invite_instructions"] = found["parse_driver_invite_instructions"]
+            found["parse_%s_instructions" % name] = _instructions("loop", paths[name])
+            found["sdp_%s_instructions" % name] = _instructions("sdp", paths[name])
+        found["sdp_offer_instructions"] = max(found["sdp_%s_instructions" % name] for name in NAMES)
     return found
 
 

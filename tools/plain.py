@@ -57,6 +57,7 @@ def derive(source, path="<kernel>"):
                 edits += kernel.edits
     if viper:
         edits.append(_import_edit(tree, path))
+        edits += _uctypes_edits(tree)
     return _apply(source, edits)
 
 
@@ -90,6 +91,16 @@ def _import_edit(tree, path):
             return (node.end_lineno, node.end_col_offset, node.end_lineno, node.end_col_offset,
                     "; from pointers import ptr8, ptr16, ptr32, _int, _uint, _arguments")
     raise Underivable("%s: a kernel begins with `import micropython`" % path)
+
+
+def _uctypes_edits(tree):
+    """bytes_at() of an address: the shim's, which knows what its addresses point into."""
+    edits = []
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "uctypes":
+            names = ", ".join(a.name for a in node.names)
+            edits.append((node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, "from pointers import " + names))
+    return edits
 
 
 def _apply(source, edits):

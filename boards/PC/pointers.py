@@ -146,6 +146,13 @@ def _uint(value):
     return int(value) & 0xFFFFFFFF
 
 
+def bytes_at(address, n):
+    """uctypes.bytes_at(int(pointer) + i, n), with what it points into in sight."""
+    if address.at < 0 or n < 0 or address.at + n > len(address.memory):
+        raise IndexError("%d bytes at byte %d of a buffer of %d" % (n, address.at, len(address.memory)))
+    return bytes(address.memory[address.at : address.at + n])
+
+
 def _arguments(*makers):
     """In place of the decorator: arguments converted as viper converts them."""
 

@@ -4,10 +4,9 @@ Everything goes in and comes out as bytes, unfolded. Escapes (%40) are kept as t
 passed on must not change.
 """
 
-from array import array
 from collections import namedtuple
 
-from .scan import H_FROM, H_VIA, decode, outside, parts
+from .scan import H_FROM, H_VIA, PARTS, Via, decode_at, make_via, outside
 
 
 def _number(text, most):
@@ -179,64 +178,33 @@ class NameAddr(_NameAddr):
         return param(self.params, name)
 
 
-# `transport` is upper case, `host` without brackets, `port` 0 when absent; `branch` and `received` None when absent;
-# `rport` None when absent, b"" when asked for, else its value (RFC 3581). Others: param(the raw value, name).
-Via = namedtuple("Via", ("transport", "host", "port", "branch", "received", "rport"))
-
-# what decode() has numbers for
-TRANSPORTS = (b"", b"UDP", b"TCP", b"TLS")
-
-# decode() reads fields of an index; this one has a single field
-_one = array("H", bytes(24))
-_parts = parts()
+def _alone(value):
+    # positions have 16 bits; a byte that is part of nothing ends the kernel's loops, as the line's end does in a message
+    if len(value) > 65534:
+        raise ValueError("too long")
+    return value + b"\n"
 
 
 def parse_name_addr(value):
     """bytes into NameAddr; ValueError when it is none. The URI itself is only looked at by parse_uri()."""
-    n = len(value)
-    if n > 65535:
-        raise ValueError("too long")
-    one = _one
-    one[8] = H_FROM
-    one[11] = n
-    start = 0
-    while start < n and value[start] <= 32:
-        start += 1
-    one[10] = start
-    if decode(value, 8, 12, one, _parts) & 1 << H_FROM:
+    if decode_at(_alone(value), 0, len(value), H_FROM) & 1 << H_FROM:
         raise ValueError("not a name-addr")
-    p = _parts
-    display = value[p[12] : p[13]]
-    if p[18]:
-        display = unquote(b'"' + display.replace(b"\r\n", b"") + b'"')
+    p = PARTS
+    display = b""
+    if p[13]:
+        display = value[p[12] : p[13]]
+        if p[18]:
+            display = unquote(b'"' + display.replace(b"\r\n", b"") + b'"')
+    end = p[15]
     tag = p[16]
-    params = value.find(b";", p[15])
+    params = value.find(b";", end)
     return NameAddr(
-        display, value[p[14] : p[15]], value[tag : p[17]] if tag else None, value[params + 1 :] if params >= 0 else b""
-    )
-
-
-def make_via(data, p):
-    """The Via that decode() found in data."""
-    return Via(
-        TRANSPORTS[p[10]] if not p[9] else data[p[9] : p[10]].upper(),
-        data[p[0] : p[1]],
-        p[2],
-        data[p[3] : p[4]] if p[3] else None,
-        data[p[5] : p[6]] if p[5] else None,
-        b"%d" % p[8] if p[8] else b"" if p[7] else None,
+        display, value[p[14] : end], value[tag : p[17]] if tag else None, value[params + 1 :] if params >= 0 else b""
     )
 
 
 def parse_via(value, first=False):
     """bytes of one Via value into Via; ValueError when it is none. first=True: of several, the first."""
-    n = len(value)
-    if n > 65535:
-        raise ValueError("too long")
-    one = _one
-    one[8] = H_VIA
-    one[10] = 0
-    one[11] = n
-    if decode(value, 8, 12, one, _parts) & (1 << H_VIA | 1) or _parts[11] and not first:
+    if decode_at(_alone(value), 0, len(value), H_VIA) & (1 << H_VIA | 1) or PARTS[11] and not first:
         raise ValueError("not a Via")
-    return make_via(value, _parts)
+    return make_via(value)

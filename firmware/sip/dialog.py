@@ -53,16 +53,14 @@ class Dialog:
         dialog = Dialog(request.call_id, local, local_tag, request.get(H_FROM), target)
         dialog.remote_tag = request.from_tag or b""
         dialog.remote_sequence = request.cseq
-        dialog.routes = _route_set(request.all(H_RECORD_ROUTE))
+        dialog.routes = _route_set(request)
         return dialog
 
     def answered(self, response):
         """Completes the dialog from a response to our INVITE (12.1.2): their tag, their Contact, the routes reversed."""
         self.remote = response.get(H_TO)
         self.remote_tag = response.to_tag or b""
-        routes = list(response.all(H_RECORD_ROUTE))
-        routes.reverse()
-        self.routes = _route_set(routes)
+        self.routes = tuple(reversed(_route_set(response)))
         self.refresh(response)
 
     def refresh(self, message):
@@ -105,11 +103,13 @@ class Dialog:
         )
 
 
-def _route_set(values):
-    """The values as a route set; none at all when one cannot be read, since half a route leads nowhere."""
+def _route_set(message):
+    """Its Record-Route URIs as Route values, in their order; none at all when one cannot be read, since half a route leads
+    nowhere."""
     try:
-        for value in values:
-            parse_uri(parse_name_addr(value).uri)
+        uris = message.uris(H_RECORD_ROUTE)
+        for uri in uris:
+            parse_uri(uri)
     except ValueError:
         return ()
-    return tuple(values)
+    return tuple([b"<%s>" % uri for uri in uris])

@@ -5,15 +5,17 @@ Every value is bytes. A Message reads a field when it is first asked for and kee
 
 from array import array
 
-from .address import make_via, parse_name_addr, parse_via, split_list, unquote
+from micropython import const
+
+from .address import parse_name_addr, split_list, unquote
 from .scan import (
     FIELDS, H_AUTHORIZATION, H_CALL_ID, H_CONTACT, H_CSEQ, H_EXPIRES, H_FROM, H_PROXY_AUTHENTICATE, H_RECORD_ROUTE,
-    H_TIMESTAMP, H_TO, H_VIA, MAX_FIELDS, METHODS, decode, find, parts, scan,
+    H_TIMESTAMP, H_TO, H_VIA, MAX_FIELDS, PARTS, decode, each, fill, find, scan,
 )  # fmt: skip
 
-# where scan() and decode() write; a Message takes a copy of what it needs
+# where scan() writes; a Message takes a copy of what it needs
 _scratch = array("H", bytes(2 * (FIELDS + 4 * MAX_FIELDS)))
-_parts = parts()
+_MAX_FORWARDS = const(7)
 # found at once among a module's own names, slowly among the built-in ones
 _len = len
 
@@ -82,8 +84,8 @@ def _unfold(text):
     return b" ".join([one.strip() for one in text.split(b"\n")])
 
 
-def _display(text, escaped):
-    return unquote(b'"' + _unfold(text) + b'"') if escaped else text
+def _display(text):
+    return unquote(b'"' + _unfold(text) + b'"')
 
 
 # The bits of decode()'s answer in the order in which they are told, each followed by what it says.
@@ -102,68 +104,20 @@ def parse(data):
     n = scan(data, 0, n, _scratch)
     if _scratch[7] & 17 == 17:
         raise ParseError(400, b"Not SIP")
-    bad = decode(data, 8, n, _scratch, _parts)
+    bad = decode(data, 8, n, _scratch, PARTS)
     msg = Message()
     if bad:
         msg._bad = bad
     msg.data = data
     msg._index = _scratch[:n]
-    msg.via = make_via(data, _parts)
-    _set_start(msg, data, _scratch, _parts)
-    _set_addresses(msg, data, _parts)
-    _set_rest(msg, data, _scratch[2], _parts)
+    escaped = fill(msg, data, _scratch, _len(data))
+    if escaped & 1:
+        msg.from_display = _display(msg.from_display)
+    if escaped & 2:
+        msg.to_display = _display(msg.to_display)
     if _scratch[7]:
         msg.check()
     return msg
-
-
-# Why so many small functions: MicroPython keeps a function's locals and stack on the C stack only up to 11 words;
-# beyond, each call takes a block of heap and gives it back. And what is usual is set here, what is not is left to
-# Message's own attributes: setting one costs about as much as a copy.
-
-
-def _set_start(msg, data, w, p):
-    msg.cseq = p[38] << 16 | p[39]
-    msg.cseq_method = method = data[p[40] : p[41]] if p[40] else METHODS[p[41]]
-    if w[6]:
-        msg.status = w[6]
-        msg.is_request = False
-        return
-    x = w[4]
-    msg.uri = data[x + 1 : w[5]]
-    # the method is CSeq's, as a rule, and so need not be copied
-    if x - w[0] != _len(method) or not data.startswith(method, w[0]):
-        method = data[w[0] : x]
-    msg.method = method
-
-
-def _set_addresses(msg, data, p):
-    msg.from_uri = data[p[14] : p[15]]
-    msg.to_uri = data[p[22] : p[23]]
-    if p[16]:
-        msg.from_tag = data[p[16] : p[17]]
-    if p[24]:
-        msg.to_tag = data[p[24] : p[25]]
-    if p[12] != p[13]:
-        msg.from_display = _display(data[p[12] : p[13]], p[18])
-    if p[20] != p[21]:
-        msg.to_display = _display(data[p[20] : p[21]], p[26])
-    if p[30]:
-        msg.contact_uri = data[p[30] : p[31]]
-
-
-def _set_rest(msg, data, body, p):
-    msg.call_id = data[p[36] : p[37]]
-    if p[42] != 65535:
-        msg.max_forwards = p[42]
-    if p[11]:
-        msg._more_vias = True
-    if p[43] != 65535:
-        msg.content_length = p[43]
-        if p[43]:
-            msg.body = data[body : body + p[43]]
-    elif body < _len(data):
-        msg.body = data[body:]
 
 
 class Message:
@@ -177,7 +131,7 @@ class Message:
     via                 the topmost, an address.Via
     from_display, from_uri, from_tag, to_display, to_uri, to_tag    display names unquoted; tags None when absent
     contact_uri         of the first Contact; None when there is none or it is malformed; b"*"
-    max_forwards, content_length    ints, -1 when absent
+    content_length      int, -1 when absent
     body                cut to Content-Length where that is present and shorter (RFC 3261 18.3)
     data                the message as it came
 
@@ -187,7 +141,8 @@ class Message:
     vias                every Via value, raw, topmost first
     from_, to, contact  address.NameAddr, for parameters and display names; contact is None when absent
     reason              the response's reason phrase
-    expires             seconds, -1 when absent or malformed (RFC 3261 20.19 leaves the default to the receiver)
+    max_forwards        int, -1 when absent or no number
+    expires             seconds, -1 when absent or no number (RFC 3261 20.19 leaves the default to the receiver)
 
     from_, to and contact raise ParseError(400, b"Bad ...") when malformed; the rest never raises. Of a field that is
     missing or malformed the value is what it is when absent; check() says so.
@@ -198,8 +153,7 @@ class Message:
     method = uri = cseq_method = call_id = from_uri = to_uri = from_display = to_display = body = b""
     status = cseq = 0
     from_tag = to_tag = contact_uri = None
-    max_forwards = content_length = -1
-    _more_vias = False
+    content_length = -1
     _bad = 0
 
     def __getattr__(self, name):
@@ -213,8 +167,8 @@ class Message:
             return self._address(H_FROM, b"From")
         if name == "to":
             return self._address(H_TO, b"To")
-        if name == "expires":
-            value = self.get(H_EXPIRES)
+        if name == "expires" or name == "max_forwards":
+            value = self.get(H_EXPIRES if name == "expires" else _MAX_FORWARDS)
             if value is None or not value.isdigit():
                 return -1
             # 999,999,999 s and more: for ever, as far as anyone here is concerned
@@ -257,7 +211,18 @@ class Message:
 
     def each_via(self):
         """Every Via, topmost first, each an address.Via. ValueError when one of the further ones is malformed."""
-        return [parse_via(value) for value in self.vias] if self._more_vias else [self.via]
+        vias = [self.via]
+        if not each(self.data, self._index, H_VIA, vias):
+            raise ValueError("not a Via")
+        return vias
+
+    def uris(self, header):
+        """The URI, raw, of every value of H_... that lists addresses: Contact, Record-Route, Route, Path and their like.
+        ValueError when one of them is malformed."""
+        out = []
+        if not each(self.data, self._index, header, out):
+            raise ValueError("not an address")
+        return out
 
     def _address(self, header, name):
         values = self.all(header)

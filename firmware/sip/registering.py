@@ -313,10 +313,10 @@ def _seen_elsewhere(it, via):
     if not via.rport:
         return False
     try:
-        agent.pack(host.decode(), int(via.rport))
+        agent.pack(host.decode(), via.rport)
     except ValueError:
         return False
-    place = (b"[%s]:%s" if b":" in host else b"%s:%s") % (host, via.rport)
+    place = (b"[%s]:%d" if b":" in host else b"%s:%d") % (host, via.rport)
     agent.public = b"" if place == agent.place() else place
     return agent.contact_uri(it.user, it.peers[0]) != it.contact
 

@@ -92,10 +92,10 @@ def test_bad_name_addrs():
 
 def test_vias():
     assert parse_via(b"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport") == (
-        b"UDP", b"192.0.2.1", 5060, b"z9hG4bKx", None, b"",
+        b"UDP", b"192.0.2.1", 5060, b"z9hG4bKx", None, 0,
     )  # fmt: skip
     v = parse_via(b" sip / 2.0 / tcp  h.example.com : 5070 ; BRANCH = x ; received=192.0.2.9 ; rport=1234;ttl=1;hidden")
-    assert v == (b"TCP", b"h.example.com", 5070, b"x", b"192.0.2.9", b"1234") and isinstance(v, Via)
+    assert v == (b"TCP", b"h.example.com", 5070, b"x", b"192.0.2.9", 1234) and isinstance(v, Via)
     assert parse_via(b"SIP/2.0/TLS [2001:db8::9:1];received=[2001:db8::9:255]")[:5] == (
         b"TLS", b"2001:db8::9:1", 0, None, b"[2001:db8::9:255]",
     )  # fmt: skip

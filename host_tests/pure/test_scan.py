@@ -147,4 +147,4 @@ def test_a_message_does_not_keep_parts_of_the_one_before():
     w, n = index(bare)
     assert decode(bare, 8, n, w, p) == 62 << 9
     # Contact, which need not be there, is absent when its URI is
-    assert list(p)[:28] + list(p)[30:31] + list(p)[36:] == [0] * 35 + [65535, 65535]
+    assert list(p)[:28] + list(p)[30:31] + list(p)[36:] == [0] * 35 + [65535, 65535, 0]
