@@ -26,7 +26,9 @@ _PORT = const(5060)
 _FORGOTTEN_MS = const(300000)
 _TIDY_MS = const(100)  # after a call: its last words have been said, and the code that said them is gone
 
-_H_REPLACES = const(29)  # sip.scan.field(b"replaces")
+# sip.scan.field() of their names
+_H_REPLACES = const(29)
+_H_CONTENT_ENCODING = const(33)
 
 # Methods that exist and that we do not do: 405, not 501.
 _KNOWN = b" REGISTER PUBLISH "
@@ -260,7 +262,8 @@ class Agent:
         """The session description (bytes) that a message carries, b"" when none; ValueError for a body that we are not
         to ignore and do not understand."""
         body = message.body
-        if body and (message.get(H_CONTENT_TYPE) or b"").lower() != b"application/sdp":
+        kind = message.get(H_CONTENT_TYPE)
+        if body and (kind != b"application/sdp" or message.get(_H_CONTENT_ENCODING) is not None):
             return lend("sip.parts").session(message)
         return body
 
@@ -407,7 +410,7 @@ class Agent:
             self._reply(request, source, 481)
             return
         if request.get(H_REQUIRE) is not None:
-            lacking = lend("sip.services").lacking(self, request)
+            lacking = lend("sip.outside").lacking(self, request)
             if lacking:
                 self._reply(request, source, 420, (lacking,))
                 return

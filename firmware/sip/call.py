@@ -341,7 +341,7 @@ class Call:
             return self.media is not None
         try:
             sdp = self.agent.sdp()
-            media = sdp.accept(sdp.parse(message.body), self._local)
+            media = sdp.accept(sdp.parse(self.agent.session_of(message)), self._local)
             if media:
                 self.agent.pack(media.host, media.port)
         except ValueError:

@@ -5,12 +5,14 @@ from lend import lend
 from micropython import const
 
 from .address import parse_uri
-from .scan import H_FROM, H_REQUIRE
+from .scan import H_CONTENT_TYPE, H_FROM, H_REQUIRE
 
 # sip.scan.field() of their names
 _H_SESSION_EXPIRES = const(21)
 _H_REPLACES = const(29)
+_H_CONTENT_ENCODING = const(33)
 _H_ACCEPT = const(44)
+_H_CONTENT_DISPOSITION = const(49)
 
 _LONGEST = const(8000)  # bytes of a body: one that offers video and ICE has 2,000
 _SDP = b"Accept: application/sdp"
@@ -25,7 +27,7 @@ def judge(agent, request, verdict):
     if verdict:
         status, reason = verdict
     if request.get(H_REQUIRE) is not None:
-        lacking = lend("sip.services").lacking(agent, request)
+        lacking = lend("sip.outside").lacking(agent, request)
         if lacking:
             return None, 420, None, (lacking,)
     if request.get(_H_SESSION_EXPIRES) is not None:
@@ -52,9 +54,12 @@ def judge(agent, request, verdict):
         return None, 400, b"Contact missing or unreadable", ()
     if len(request.body) > _LONGEST:
         return None, 413, None, ()
-    body, lines = lend("sip.parts").find(request)
-    if lines:
-        return None, 415, None, lines
+    body = request.body
+    kind = request.get(H_CONTENT_TYPE)
+    if body and (kind != b"application/sdp" or request.get(_H_CONTENT_ENCODING) or request.get(_H_CONTENT_DISPOSITION)):
+        body, lines = lend("sip.parts").find(request)
+        if lines:
+            return None, 415, None, lines
     accept = request.get(_H_ACCEPT)
     if accept is not None and not _accepted(request.all(_H_ACCEPT)):
         # 20.1: no Accept means application/sdp; one without it forbids our answer.

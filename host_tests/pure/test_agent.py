@@ -1,6 +1,6 @@
 """What the agent answers where RFC 3261 section 8.2 and the extensions want a certain status, one row a case."""
 
-from virtual_sip import SDP, World, request
+from virtual_sip import SDP, World, reply, request
 
 from sip.message import parse
 from sip.scan import field
@@ -317,6 +317,37 @@ def test_only_whom_we_called_may_be_replaced_while_it_rings():
     other.send(request(b"INVITE", body=SDP, host=b"192.0.2.3", call_id=b"r", branch=b"z9hG4bKr",
                        more=(b"Replaces: c1;to-tag=%s;from-tag=%s" % tags,)))
     assert other.statuses() == [481] and calls[0].state == "incoming" and len(calls) == 1
+
+
+def test_a_call_of_ours_that_rings_is_picked_up_elsewhere():
+    """What a PBX does when somebody picks the call up at another phone (RFC 3891 1)."""
+    world, agent, phone, calls = door()
+    heard = []
+    events = []
+    agent.on_replaced = lambda old, new: heard.append((old, new))
+    call = agent.call("sip:phone@192.0.2.2", "192.0.2.1", 5000, lambda call, event: events.append((call, event)))
+    phone.send(reply(phone.last(method=b"INVITE"), 180))
+    other = world.phone("192.0.2.3")
+    tags = (call.dialog.call_id, call.dialog.local_tag)
+    other.send(request(b"INVITE", body=SDP, host=b"192.0.2.3", call_id=b"r", branch=b"z9hG4bKr",
+                       more=(b"Replaces: %s;to-tag=%s;from-tag=them;early-only" % tags,)))
+    (old, new), = heard
+    assert other.statuses() == [200] and old is call and new.state == "up" and call.state == "ended"
+    assert phone.methods() == [b"INVITE", b"CANCEL"]
+    assert events == [(call, "ringing"), (new, "media"), (new, "up"), (call, "ended")] and not agent.faults
+
+
+def test_an_answer_in_a_multipart_body_is_taken():
+    world, agent, phone, calls = door()
+    call = agent.call("sip:phone@192.0.2.2", "192.0.2.1", 5000)
+    phone.send(typed(reply(phone.last(method=b"INVITE"), 200, body=PARTS % (b"", SDP)), MULTI))
+    assert call.state == "up" and call.media.port == 4000
+
+
+def test_a_body_that_is_compressed_is_415_in_a_call_too():
+    world, agent, phone, call, to = talking()
+    phone.send(request(b"INVITE", 2, to=to, body=SDP, branch=b"z9hG4bKre", more=(b"Content-Encoding: gzip",)))
+    assert phone.statuses() == [415] and call.state == "up"
 
 
 def test_calls_that_replace_each_other_are_bounded():
