@@ -56,8 +56,12 @@ async def connect(door):
             return
         door.say("The address is now %s." % host)
         _again(door)
-        if door._call is not None and door._call.state == "up":
-            door._call.renew(host, door._port)
+        call = door._call
+        if call is not None and call.state == "up":
+            door._stop_sound()
+            port = lend("door.sound").start(door)
+            door._on_event(call, "media")
+            call.renew(host, port)
     if renew == 1:
         await _register(door)
     if 0 <= door._clock_s <= door._up_s:
