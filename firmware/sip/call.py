@@ -156,7 +156,7 @@ class Call:
             self._end(487, "cancelled here")
 
     def hold(self):
-        """Puts the other side on hold, by a re-INVITE: a "media" event tells when it is. Only in a call that is up."""
+        """Puts the other side on hold, by a re-INVITE, as soon as the call is up: a "media" event tells when it is."""
         lend("sip.modify").change(self, True)
 
     def resume(self):
@@ -166,7 +166,7 @@ class Call:
     def renew(self, host, port):
         """Our address is another one, agent.host: tells the other side. `host`, `port`: our RTP socket."""
         self._media_address = (host, port)
-        lend("sip.modify").change(self, self._wish)
+        lend("sip.modify").begin(self)
 
     def facts(self):
         """What is known of who calls, as a dictionary; to be asked for while the call is "incoming", later what was found
@@ -225,6 +225,8 @@ class Call:
             status = message.status if message else 408
             if status >= 200 and (transaction is self._change or self.state != "ended" or status == 401 or status == 407):
                 lend("sip.modify").on_response(self, transaction, status, message)
+            elif transaction.table is INVITE_CLIENT:
+                transaction.limit(_64T1)  # nobody has to be asked for a re-INVITE: it is answered soon or never
             return
         if transaction is self._invite and self._others and (message is None or message.status == 503):
             # RFC 3263 4.3: the next server of the same name.
@@ -305,6 +307,8 @@ class Call:
             lend("sip.session").agreed(self, message)
         self._tell("media")
         self._tell("up")
+        if self._wanted:
+            lend("sip.modify").begin(self)
 
     def _acknowledge(self):
         agent = self.agent
@@ -401,6 +405,8 @@ class Call:
             self._reply(transaction, 200)
             if self.state == "incoming":
                 self._respond(487)
+            elif self.state != "up":
+                self._cancel()
             self._end(0, "the other side hung up")
         elif method == b"INVITE" or method == b"UPDATE":
             lend("sip.modified").asked(self, request, transaction)
@@ -500,6 +506,7 @@ class Call:
         self._confirmed()
         self._bye()
         self._end(408, "the other side never confirmed the answer (no ACK)")
+        self.agent.retire(self)  # one that was hung up here has waited for nothing else
 
     def _due(self, name):
         """A deadline of what is lent."""

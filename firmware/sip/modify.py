@@ -9,14 +9,13 @@ from micropython import const
 from .scan import field
 from .words import ending
 
-_ATTEMPTS = const(5)  # at one change, after refusals for the moment
+_ATTEMPTS = const(10)  # at one change, after refusals for the moment
 
 
 def change(call, hold):
-    """hold(), resume() and renew(): they are to be on hold or not, at our newest address."""
-    call._wish = hold
-    if call.state == "up":
-        call._attempts = 0
+    """hold() and resume(): they are to be on hold, or not."""
+    if not call._wish == hold == call.on_hold:
+        call._wish = hold
         begin(call)
 
 
@@ -29,9 +28,9 @@ def due(call):
 def begin(call):
     """Sends a re-INVITE for what is wished; as soon as nothing else is open (14.1). Where nothing is, that only shows that
     the session lives (RFC 4028), and an UPDATE does as well if it is understood there."""
-    if call.state != "up":
+    if call.state == "ended":
         return
-    if call._change is not None or call._accepted is not None or call._retry is not None:
+    if call.state != "up" or call._change is not None or call._accepted is not None or call._retry is not None:
         call._wanted = True
         return
     call._wanted = False
@@ -173,6 +172,7 @@ def _refused(call, status, message, proposal):
         _later(call, retry_ms)
         return
     call._wish = call.on_hold
+    call._attempts = 0
     if call._wanted:
         begin(call)
 

@@ -263,6 +263,14 @@ def test_hanging_up_before_the_ack_waits_for_it():
     assert phone.methods() == [b"BYE"] and not agent.calls
 
 
+def test_hanging_up_when_no_ack_ever_comes():
+    world, agent, phone, calls = door(mode=answers)
+    phone.send(request(b"INVITE", body=SDP))
+    calls[0].hangup()
+    world.run(32100)
+    assert phone.methods() == [b"BYE"] and not agent.calls
+
+
 def test_cancel_before_the_answer():
     world, agent, phone, calls = door(mode=rings)
     phone.send(request(b"INVITE", body=SDP))
@@ -659,3 +667,13 @@ def test_calls_that_nobody_minds_do_not_keep_the_door_busy_for_ever():
     world.run(301000)
     phone.send(request(b"INVITE", body=SDP, call_id=b"c6", branch=b"z9hG4bK6"))
     assert phone.statuses()[-1] == 100 and len(agent.calls) == 1 and phone.statuses().count(603) == 4
+
+
+def test_a_bye_before_the_answer_ends_the_invite_too():
+    world, agent, phone, call, log = calling()
+    invite = phone.last(method=b"INVITE")
+    phone.send(reply(invite, 180))
+    phone.send(request(b"BYE", 1, b"z9hG4bKbye", invite.get(2), b"them", invite.call_id))
+    assert phone.statuses() == [200] and phone.methods() == [b"INVITE", b"CANCEL"] and log.events == ["ringing", "ended"]
+    world.run(70000)
+    assert not agent.calls and not len(agent.transactions) and not len(agent.timers)
