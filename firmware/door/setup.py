@@ -14,7 +14,7 @@ _CLOCK_S = const(60)
 # and not one by one in the middle of what a call leaves free.
 _DOOR = const("calls sound over wait words fault enter python keys keypad")
 _MEDIA = const("setup latch tables tones keys words")
-_SIP = const("outset invited sdp endings tidy")
+_SIP = const("outset invited offer sdp endings tidy")
 
 
 async def connect(door):

@@ -453,10 +453,10 @@ class Call:
         host, port = self._media_address
         self._version += 1
         self._late = not self._offer
-        sdp = self.agent.sdp()
         if self._late:
-            self._local = sdp.offer(host, port, self._session, self._version)
+            self._local = lend("sip.offer").offer(host, port, self._session, self._version)
             return self._local
+        sdp = self.agent.sdp()
         try:
             body, media = sdp.answer(sdp.parse(self._offer), host, port, self._session, self._version)
             if body:

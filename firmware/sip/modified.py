@@ -102,7 +102,7 @@ def _offer(call):
     media = call.media
     events = media.events if media and media.events >= 0 else 101
     call._version += 1
-    fresh = call.agent.sdp().offer(host, port, call._session, call._version, direction=direction, events=events)
+    fresh = lend("sip.offer").offer(host, port, call._session, call._version, direction=direction, events=events)
     head, sound = fresh.split(b"m=audio ")
     lines = (call._local or fresh).split(b"\r\nm=")
     out = [head]

@@ -1,15 +1,16 @@
-"""Session descriptions: offer and answer of one audio stream (RFC 8866, RFC 3264; telephone-event RFC 4733).
+"""Session descriptions: the answer to an offer, ours and theirs, of one audio stream (RFC 8866, RFC 3264; telephone-event
+RFC 4733). Our own offers are in offer.py.
 
 PCMU and PCMA by their own payload types, 0 and 8; every other media line is refused with port 0 and the call goes on.
 """
 
+from lend import lend
 from micropython import const
 
 from .dialog import Negotiated
 
 CODECS = ((0, b"PCMU"), (8, b"PCMA"))
 
-_EVENTS = const(101)  # the payload type our own offers give telephone-event
 _MAX_MEDIA = const(16)
 _MAX_FORMATS = const(64)
 _SEND = const(1)
@@ -165,30 +166,12 @@ def _fits(one, six):
     return one.protocol.upper() in (b"RTP/AVP", b"RTP/AVPF")
 
 
-def _head(host, session_id, version):
-    kind = b"IP6" if ":" in host else b"IP4"
-    host = host.encode()
-    return b"v=0\r\no=- %d %d IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n" % (
-        session_id, version, kind, host, kind, host,
-    )  # fmt: skip
-
-
-def offer(host, port, session_id, version, codecs=CODECS, direction=b"sendrecv", events=_EVENTS):
-    """Our offer's body. `host` is a str, an IPv4 or IPv6 literal; `version` must go up with each change (RFC 3264 8);
-    `events`: the payload type of telephone-event."""
-    formats = b"".join([b" %d" % payload for payload, name in codecs])
-    maps = b"".join([b"a=rtpmap:%d %s/8000\r\n" % one for one in codecs])
-    return b"%sm=audio %d RTP/AVP%s %d\r\n%sa=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:20\r\na=%s\r\n" % (
-        _head(host, session_id, version), port, formats, events, maps, events, events, direction,
-    )  # fmt: skip
-
-
 def answer(session, host, port, session_id, version, codecs=CODECS, direction=b"sendrecv"):
     """Our answer to an offer: (body, Negotiated), or (None, None) when no audio line fits (488). `direction` is the most
     we will do. One codec is answered, the first of the offer's that is in `codecs` (RFC 3264 6.1), and telephone-event."""
     ours = _DIRECTIONS.index(direction)
     agreed = None
-    out = [_head(host, session_id, version)]
+    out = [lend("sip.offer").head(host, session_id, version)]
     for index, one in enumerate(session.media):
         if not agreed and _fits(one, ":" in host):
             for form in one.formats:

@@ -1,6 +1,7 @@
 from expect import raises
 from sip import sdp
-from sip.sdp import SdpError, accept, answer, offer, parse
+from sip.offer import offer
+from sip.sdp import SdpError, accept, answer, parse
 
 HEAD = b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
 
