@@ -93,8 +93,18 @@ def test_refusals_end_in_words(answering, tmp_path, refusal, words):
 
 
 @pytest.mark.needs("sipp")
-def test_moved_ends_in_words(answering, tmp_path):
-    with Sipp(tmp_path, "uas_moved") as sipp:
+def test_moved_is_followed(answering, tmp_path):
+    with Sipp(tmp_path / "there", "uas") as there, Sipp(tmp_path, "uas_moved", keys={"place": there.uri}) as sipp:
+        assert "In a call" in answering.call(sipp.uri)
+        sipp.done()
+        answering.hangup()
+        there.done()
+    answering.wait_no_call()
+
+
+@pytest.mark.needs("sipp")
+def test_moved_to_where_we_cannot_call_ends_in_words(answering, tmp_path):
+    with Sipp(tmp_path, "uas_moved", keys={"place": "tel:+4930123"}) as sipp:
         assert "(302)" in answering.call(sipp.uri)
         sipp.done()
     answering.wait_no_call()
