@@ -62,3 +62,29 @@ def test_the_door_holds_and_resumes(door, phone):
     door.wait_flow()
     door.hangup()
     phone.wait("CALL_CLOSED")
+
+
+def test_it_transfers_the_door(door, phone, other):
+    """Blind: the door calls the other phone, and goes on with it."""
+    _call(phone, door)
+    other.forget()
+    phone.transfer(other.uri)
+    other.wait("CALL_ESTABLISHED")
+    door.wait_status("In a call with sip:other@")
+    door.wait_flow()
+    if phone.calls():                       # it may leave the hanging up to people
+        phone.hangup()
+    other.hangup()
+    door.wait_no_call()
+
+
+def test_the_door_transfers_it(door, phone, other):
+    """Blind: the phone calls the other one, and the door is free."""
+    _call(phone, door)
+    other.forget()
+    phone.forget()
+    door.transfer(other.uri)
+    other.wait("CALL_ESTABLISHED")
+    door.wait_no_call()
+    phone.hangup()
+    other.wait("CALL_CLOSED")

@@ -44,9 +44,11 @@ def free(door):
 
 
 def _up(phone, door):
-    phone.do("call", door.uri + (";transport=tcp" if phone.transports == ["tcp"] else ""))
+    """-> pjsua's number of the call."""
+    call = phone.do("call", door.uri + (";transport=tcp" if phone.transports == ["tcp"] else ""))
     phone.wait("confirmed")
     door.wait_flow()
+    return call
 
 
 def _over(phone, door):
@@ -147,6 +149,69 @@ def test_session_timer(door, make):
     door.wait_flow()
     door.hangup()
     phone.wait("disconnected")
+
+
+def test_it_transfers_the_door(door, make):
+    phone, other = make(), make("other")
+    _up(phone, door)
+    phone.do("transfer", other.uri)
+    other.wait("confirmed")
+    phone.wait("transfer status", status=200)
+    door.wait_flow()
+    phone.wait("disconnected")
+    other.do("hangup")
+    door.wait_no_call()
+
+
+def test_it_connects_the_door_with_whom_it_asked_first(door, make):
+    """Attended: REFER with Replaces; the door calls the other phone in the place of the call between the two."""
+    phone, other = make(), make("other")
+    first = _up(phone, door)
+    phone.do("hold")
+    phone.wait("media", state="we hold")
+    second = phone.do("call", other.uri)
+    other.wait("confirmed")
+    phone.wait("confirmed")
+    phone.do("attended", first, second)
+    other.wait("replaced")
+    door.wait_flow()
+    other.wait("disconnected")
+    phone.do("hang_up_all")
+    other.do("hang_up_all")
+    door.wait_no_call()
+
+
+def test_another_takes_the_doors_call(door, make):
+    """The same from the other end: the door is called with Replaces and goes on with the new caller."""
+    phone, other = make(), make("other")
+    first = _up(phone, door)
+    second = phone.do("call", other.uri)
+    other.wait("confirmed")
+    phone.wait("confirmed")
+    phone.do("attended", second, first)
+    phone.wait("transfer status", status=200)
+    door.wait_flow()
+    other.do("hang_up_all")
+    phone.do("hang_up_all")
+    door.wait_no_call()
+
+
+def test_the_door_transfers_it(door, make):
+    phone, other = make(), make("other")
+    _up(phone, door)
+    door.transfer(other.uri)
+    phone.wait("transfer")
+    other.wait("confirmed")
+    door.wait_no_call()
+    phone.do("hang_up_all")
+    other.wait("disconnected")
+
+
+def test_its_message_is_shown(door, phone):
+    _up(phone, door)
+    phone.do("message", "Coming down.")
+    door.expect("Coming down.")
+    _over(phone, door)
 
 
 @pytest.mark.needs("kamailio-tls")

@@ -4,7 +4,7 @@ import pytest
 from host_tests.rig.door import BURST_HEAP, Door
 from host_tests.rig.scenario import Called, Calling, sdp
 from host_tests.rig.sipp import Sipp
-from host_tests.rig.wire import Wire
+from host_tests.rig.wire import Message, Wire
 
 pytestmark = pytest.mark.needs("sipp", "micropython")
 
@@ -405,3 +405,89 @@ def test_moved_in_a_circle_ends_in_words(door, run):
     here = run(s)
     assert "302" in door.call(here.uri)
     here.done()
+
+
+def test_referred_elsewhere(door, run):
+    target = Called("target")
+    target.take()
+    target.expect_bye()
+    there = run(target)
+    s = Calling("refer")
+    s.call()
+    s.request("REFER", headers=["Refer-To: <%s>" % there.uri])
+    s.expect(202)
+    s.expect("NOTIFY", has="Event: *refer.*SIP/2.0 100")
+    s.answer(200, "OK", tag="")
+    s.expect("NOTIFY", has="Subscription-State: *terminated.*SIP/2.0 200")
+    s.answer(200, "OK", tag="")
+    s.bye()
+    here = run(s)
+    here.done()
+    assert there.rtp.flows()
+    door.hangup()
+    there.done()
+
+
+def test_the_door_refers(door, run):
+    """Blind: REFER, and the call is over once the other side says that it is talking there."""
+    s = Called("referred")
+    s.take()
+    s.expect("REFER", has="Refer-To: *<?sip:elsewhere@127.0.99.9>?")
+    s.answer(202, "Accepted", tag="")
+    for state, fragment in (("active", "SIP/2.0 100 Trying"), ("terminated;reason=noresource", "SIP/2.0 200 OK")):
+        s.request("NOTIFY", [fragment], ["Event: refer", "Subscription-State: " + state], "message/sipfrag")
+        s.expect(200)
+    s.expect_bye()
+    sipp = _takes(door, run, s)
+    door.transfer("sip:elsewhere@127.0.99.9")
+    sipp.done()
+    door.wait_no_call()
+
+
+def test_a_transfer_that_fails_leaves_the_call(door, run):
+    s = Calling("refer-fails")
+    s.call()
+    s.request("REFER", headers=["Refer-To: <sip:busy@[local_ip]:5099>"])
+    s.expect(202)
+    s.expect("NOTIFY", has="SIP/2.0 100")
+    s.answer(200, "OK", tag="")
+    s.expect("NOTIFY", has="Subscription-State: *terminated.*SIP/2.0 486")
+    s.answer(200, "OK", tag="")
+    s.pause(300)
+    s.bye()
+    sipp = run(s)
+    busy = Wire((door.address, 5060), address=sipp.address, port=5099)
+    with busy:
+        invite = busy.expect("INVITE")
+        busy.send(busy.answer(invite, 486, "Busy Here", "busy"))
+        busy.expect("ACK")
+        sipp.wait("Subscription-State: terminated")
+        assert sipp.rtp.flows(5)
+        sipp.done()
+
+
+def test_an_invite_that_replaces_the_call(door, run):
+    """Replaces (RFC 3891): the door answers at once, and hangs up on the first."""
+    s = Calling("replaced")
+    s.call()
+    s.expect_bye()
+    first = run(s)
+    assert first.rtp.flows()
+    said = first.messages()
+    ok = Message(("SIP/2.0 200" + said.split("SIP/2.0 200", 1)[1].split("\n\n")[0]).replace("\n", "\r\n").encode())
+    with Wire((door.address, 5060)) as wire:
+        replaces = "Replaces: %s;to-tag=%s;from-tag=%s" % (ok.get("call-id"), ok.to_tag, ok.get("from").split("tag=")[1])
+        answer = wire.call(headers=[replaces, "Require: replaces"])
+        first.done()
+        assert wire.receive_rtp()
+        assert "In a call with" in door.status()
+        assert wire.bye(answer).status == 200
+
+
+def test_a_message_is_shown(door, run):
+    s = Calling("message")
+    s.first("MESSAGE", ["The parcel is behind the hedge."], kind="text/plain")
+    s.expect(200)
+    sipp = run(s)
+    door.expect("The parcel is behind the hedge.")
+    sipp.done()

@@ -185,6 +185,10 @@ class Baresip:
     def hangup(self):
         return self.command("hangup")
 
+    def calls(self):
+        """How many it is in."""
+        return self.command("listcalls").count("[line")
+
     def hold(self):
         """A re-INVITE; it is silent then. resume() takes it back."""
         return self.command("hold")

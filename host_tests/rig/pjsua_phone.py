@@ -44,6 +44,8 @@ class Call(pj.Call):
             self.phone.reinvite(info.id)
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.phone.calls.pop(info.id, None)
+        else:
+            self.phone.calls[info.id] = self
 
     def onCallMediaState(self, prm):
         info = self.getInfo()
@@ -65,8 +67,7 @@ class Call(pj.Call):
 
     def onCallTransferRequest(self, prm):
         tell("transfer", target=prm.dstUri)
-        prm.newCall = Call(self.phone)
-        self.phone.next = prm.newCall
+        prm.newCall = self.phone.next = Call(self.phone)
 
     def onCallTransferStatus(self, prm):
         tell("transfer status", status=prm.statusCode, final=prm.finalNotify)
@@ -75,6 +76,7 @@ class Call(pj.Call):
 
     def onCallReplaceRequest(self, prm):
         tell("replace")
+        prm.newCall = self.phone.next = Call(self.phone)
 
     def onCallReplaced(self, prm):
         tell("replaced", call=prm.newCallId)
@@ -181,7 +183,7 @@ class Phone:
         self._of(n).answer(prm)
 
     def _of(self, n):
-        return self.calls[n if n is not None else max(self.calls)]
+        return self.calls[n if n is not None else list(self.calls)[-1]]
 
     def hold(self, n=None):
         self._of(n).setHold(pj.CallOpParam(True))
@@ -222,6 +224,9 @@ class Phone:
 
     def hangup(self, n=None):
         self._of(n).hangup(pj.CallOpParam(True))
+
+    def hang_up_all(self):
+        self.endpoint.hangupAllCalls()
 
     def packets(self, n=None):
         rtcp = self._of(n).getStreamStat(0).rtcp

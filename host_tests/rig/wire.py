@@ -48,11 +48,12 @@ class Message:
 
 
 class Wire:
-    """Talks to `target` (host, port) from an address of its own; `.rtp` is a second socket, for media."""
+    """Talks to `target` (host, port) from an address of its own, or from `address`; `.rtp` is a second socket, for media."""
 
-    def __init__(self, target, port=5060):
+    def __init__(self, target, port=5060, address=None):
         self.target = target
-        self.address = addresses.take()
+        self._own = not address
+        self.address = address or addresses.take()
         self.socket = self._open(port)
         self.rtp = self._open(7000)
         self.port = port
@@ -206,7 +207,8 @@ class Wire:
     def close(self):
         self.socket.close()
         self.rtp.close()
-        addresses.give_back(self.address)
+        if self._own:
+            addresses.give_back(self.address)
 
     def __enter__(self):
         return self
