@@ -14,9 +14,10 @@ _ROOM = const(5632)  # bytes of messages that wait to be printed, as many as beg
 _MANY = const(16)  # messages
 _AT_ONCE = const(6)  # lines given to the console, once it has printed all it had
 _PAUSE_MS = const(10)
-# Calls come first: redact.py takes 6 KB, and a call that begins takes what there is.
+# Calls come first: redact.py takes 6 KB, and what answers a challenge or begins a call takes what there is.
 _ENOUGH = const(13312)  # bytes that must be free
 _BEGINS_MS = const(1500)
+_QUIET_MS = const(300)  # since the last message, unless there is hardly room for another
 _LATER_MS = const(100)
 
 
@@ -24,6 +25,7 @@ class Trace:
     """The transport calls it for each message. `only`: b"" for all, or what the CSeq header field or the peer's address must
     hold."""
 
+    _last = 0  # when the newest came
     _missing = 0  # messages that there was no room for, since the last that is waiting
     shown = 0
     lost = 0
@@ -48,6 +50,7 @@ class Trace:
                     return
             waiting = self._waiting
             if not waiting or len(waiting) < _MANY and len(data) <= self._room and not self._missing:
+                self._last = time.ticks_ms()
                 waiting.append((direction, time.time_ns() // 1000000 % 86400000, peer, data))
                 self._room -= len(data)
                 return
@@ -73,7 +76,8 @@ class Trace:
             try:
                 if lines is None:
                     call = door._call
-                    if call and call.state != "up" and call.since_ms() < _BEGINS_MS:
+                    is_busy = self._room > _ROOM // 4 and time.ticks_diff(time.ticks_ms(), self._last) < _QUIET_MS
+                    if is_busy or call and call.state != "up" and call.since_ms() < _BEGINS_MS:
                         redact = None
                         await asyncio.sleep_ms(_LATER_MS)
                         continue
