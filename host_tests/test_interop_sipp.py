@@ -208,8 +208,12 @@ def test_requests_inside_a_call(door, run):
     s.call()
     s.request("OPTIONS")
     s.expect(200, has="Allow:.*INVITE")
+    s.request("INFO", ["Signal=7", "Duration=160"], kind="application/dtmf-relay")
+    s.expect(200)
     s.request("INFO")
     s.expect(200)
+    s.request("INFO", ["nothing"], kind="text/html")
+    s.expect(415, has="Accept: *application/dtmf-relay")
     s.request("NOTIFY", headers=["Event: keep-alive", "Subscription-State: active"])
     s.expect(200)
     s.request("SUBSCRIBE", headers=["Event: presence", "Expires: 60"])
@@ -226,8 +230,8 @@ def test_requests_outside_a_call(door, run):
     for method, headers, status in (
             ("OPTIONS", (), 200), ("NOTIFY", ["Event: message-summary", "Subscription-State: active"], 200),
             ("NOTIFY", ["Event: refer", "Subscription-State: active"], 481), ("SUBSCRIBE", ["Event: presence", "Expires: 60"], 489),
-            ("REFER", ["Refer-To: <sip:x@127.0.99.9>"], 403), ("INFO", (), 481),
-            ("PUBLISH", (), 405), ("BAKE", (), 501)):
+            ("REFER", ["Refer-To: <sip:x@127.0.99.9>"], 403), ("INFO", (), 481), ("UPDATE", (), 481),
+            ("PRACK", ["RAck: 1 1 INVITE"], 481), ("PUBLISH", (), 405), ("BAKE", (), 501)):
         s.first(method, headers=list(headers))
         s.expect(status)
     run(s).done()
@@ -491,3 +495,18 @@ def test_a_message_is_shown(door, run):
     sipp = run(s)
     door.expect("The parcel is behind the hedge.")
     sipp.done()
+
+
+def test_info_keys_open(door, run):
+    s = Calling("info-keys")
+    s.call()
+    s.request("INFO", ["Signal=2", "Duration=160"], kind="application/dtmf-relay")
+    s.expect(200)
+    s.request("INFO", ["5"], kind="application/dtmf")
+    s.expect(200)
+    s.pause(600)
+    s.bye()
+    sipp = run(s)
+    door.wait_relay(1)
+    sipp.done()
+    door.wait_relay(0)

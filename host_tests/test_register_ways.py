@@ -92,7 +92,7 @@ def test_through_an_outbound_proxy_with_a_service_route(tmp_path, kind):
         second = phone.register(core.address, "phone", "none of yours")
         await registered(second)
         assert first.peer[0] == edge.address
-        route = b"<sip:out@%s:5060;lr>" % edge.address.encode()
+        route = b"<sip:out@%s:5060%s;lr>" % (edge.address.encode(), b";transport=tcp" if kind == "tcp" else b"")
         assert first.routes == (route,), first.routes  # the proxy's own, and not twice
         binding, = core.bindings("door")
         assert edge.address in binding["Path"], binding

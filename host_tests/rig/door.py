@@ -213,16 +213,14 @@ class Door:
     def hangup(self):
         return self.console("door.hangup()")
 
-    # What no command of the prompt does: the call itself is asked.
-
     def hold(self):
-        return self.console("door._call.hold()")
+        return self.console("door.hold()")
 
     def resume(self):
-        return self.console("door._call.resume()")
+        return self.console("door.resume()")
 
     def transfer(self, target):
-        return self.console("door._call.refer(%r)" % target)
+        return self.console("door.transfer(%r)" % target)
 
     def leave(self):
         """Ctrl-C on an empty line: the plain MicroPython REPL."""
