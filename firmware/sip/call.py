@@ -262,13 +262,15 @@ class Call:
         if status == 199:
             lend("sip.forks").gone(self)
             return
-        reliable = message.get(H_REQUIRE) is not None
-        if reliable and not lend("sip.reliable").acknowledge(self, message):
-            return
+        reliable = 1
+        if message.get(H_REQUIRE) is not None:
+            reliable = lend("sip.reliable").acknowledge(self, message)
+            if not reliable:
+                return
         state = "ringing"
         if message.body and not dialog.settled and self._take_answer(message):
             state = "early"
-            dialog.settled = reliable
+            dialog.settled = reliable == 2
         elif self.state == "early":
             return
         if self.state != state or state == "early":

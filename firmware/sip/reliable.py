@@ -20,20 +20,21 @@ def is_wanted(message):
 
 
 def acknowledge(call, message):
-    """A 1xx of theirs that requires something: PRACK for a reliable one. Returns whether it is new, and in order."""
+    """A 1xx of theirs that requires something: PRACK for a reliable one. Returns 2 for one that is new, and in order, 0 for
+    one that is not, 1 for a response that is not reliable at all."""
     if not is_wanted(message):
-        return True
+        return 1
     value = message.get(field(b"rseq")) or b""
     if not value.isdigit() or len(value) > 10:
-        return False
+        return 0
     rseq = int(value)
     dialog = call.dialog
     if not rseq or dialog.rseq and rseq != dialog.rseq + 1:
-        return False  # again: the PRACK repeats itself; or one is missing, and comes before this one comes again
+        return 0  # again: the PRACK repeats itself; or one is missing, and comes before this one comes again
     if call.send(b"PRACK", (b"RAck: %d %d INVITE" % (rseq, message.cseq),)) is None:
-        return False
+        return 0
     dialog.rseq = rseq
-    return True
+    return 2
 
 
 # --- We are called.

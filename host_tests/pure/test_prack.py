@@ -117,6 +117,15 @@ def test_the_answer_in_a_reliable_183_is_the_answer():
     assert log.events == ["media", "early", "media", "up"] and is_quiet(world, agent, call)
 
 
+def test_what_requires_something_else_is_not_reliable():
+    world, agent, phone, call, log, invite = calling()
+    phone.send(reply(invite, 180, more=reliable(1)))
+    phone.send(reply(invite, 183, body=SDP, more=(b"Require: timer",)))
+    assert call.state == "early" and phone.methods() == [b"INVITE", b"PRACK"]
+    phone.send(reply(invite, 200, body=SDP.replace(b"4000", b"4444")))
+    assert call.state == "up" and call.media.port == 4444
+
+
 def test_an_update_after_the_reliable_answer():
     world, agent, phone, call, log, invite = calling()
     phone.send(reply(invite, 183, body=SDP, more=reliable(1)))
