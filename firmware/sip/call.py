@@ -285,7 +285,7 @@ class Call:
         if self._ack is not None:
             if tag != dialog.remote_tag:
                 lend("sip.forks").drop(self, message)
-            elif message.cseq == self._sequence:
+            elif b"\r\nCSeq: %d ACK\r\n" % message.cseq in self._ack:
                 self.agent.send(self._ack, self._hop())
             return
         if dialog.remote_tag and tag != dialog.remote_tag:

@@ -206,8 +206,6 @@ def _accepted(call, proposal, message):
     call._change = None
     call._attempts = 0
     if proposal and media:
-        if b"\r\na=sendonly" not in body and b"\r\na=sendrecv" not in body:
-            media.held = call.media.held  # who is offered nothing to hear cannot say that it holds us
         modified.agreed(call, media, held != hold)
     if call._wanted:
         begin(call)
