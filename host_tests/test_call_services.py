@@ -120,6 +120,25 @@ def test_a_call_is_handed_on_and_sounds_there(door, wire, other):
     door.wait_no_call()
 
 
+def test_who_hands_the_call_on_and_leaves_hears_no_more(door, wire, other):
+    ok = answered_call(wire)
+    assert wire.receive_rtp()
+    assert in_call(wire, ok, "REFER", 2, ("Refer-To: <%s>" % other.uri,)).status == 202
+    invite = other.expect("INVITE")
+    other.send(other.answer(invite, 180, "Ringing", "far"))
+    assert wire.bye(ok, cseq=3).status == 200
+    begin = time.monotonic()
+    wire.drain_rtp()  # which comes to an end, where sound would go on
+    assert time.monotonic() - begin < 5
+    door.wait_status("%s is ringing" % other.uri)
+    other.send(other.answer(invite, 200, "OK", "far", other.offer("0")))
+    other.expect("ACK")
+    sounds_on(other)
+    door.hangup()
+    other.send(other.answer(other.expect("BYE"), 200, "OK"))
+    door.wait_no_call()
+
+
 def test_a_transfer_that_fails_leaves_the_call(door, wire, other):
     ok = answered_call(wire)
     door.forget()

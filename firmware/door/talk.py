@@ -67,8 +67,12 @@ def _replaced(door, old, new):
     door._call = new
     new.on_event = door._on_event
     door._limits("call.max_s" if new.state == "up" or new.incoming else "call.ring_s")
+    media = old.media
     if new.media and new.state == "up":
         door._on_event(new, "media")
+    elif media:
+        # Who has left hears no more of the door while another phone rings.
+        door._stream.send_to(media.host, media.port, media.payload, media.events, False, False)
     door.say("The call goes on with %s." % (new.display or new.peer_uri))
 
 
