@@ -21,4 +21,4 @@ def refused(call, transaction, message, credentials):
         if call.send(method, lines, sent.body, sent.get(H_CONTENT_TYPE)):
             return
     if method == b"REFER":
-        lend("sip.refer").on_failure(call, message, transaction.why)
+        lend("sip.referring").on_failure(call, message, transaction.why)

@@ -181,7 +181,7 @@ class Call:
     def refer(self, target):
         """Asks the other side to go on with `target`: an address or number (text), or another Call of ours, which is then
         over too. How it went comes as the event "transfer" (RFC 5589). ValueError, in words, when that cannot be."""
-        lend("sip.refer").send(self, target)
+        lend("sip.referring").send(self, target)
 
     # --- Outgoing.
 
@@ -538,7 +538,10 @@ class Call:
         if event == "up" or event == "ended":
             self.agent.spare()
         if self.transfer:
-            lend("sip.refer").told(self, event)
+            try:
+                lend("sip.handing").told(self, event)
+            except MemoryError as error:
+                self.agent.fault(error)
         if self.on_event:
             self.on_event(self, event)
 

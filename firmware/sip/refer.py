@@ -1,35 +1,25 @@
-"""A call handed on: REFER from the other side and from us (RFC 3515, RFC 4488, RFC 5589), with what is told of it by NOTIFY
-(RFC 6665). Loaded for the moment by call.py and services.py; what lasts is in the calls.
-
-A call that was asked to go elsewhere, and the call that was placed for it, share a list as `transfer`: what is at each index
-the constants say.
+"""The other side asks us to call somebody else: REFER inside a call (RFC 3515, RFC 4488, RFC 5589). Loaded for the moment by
+services.py; how it goes on is in handing.py, and what lasts in the two calls.
 """
 
 from lend import lend
 from micropython import const
 
-from .address import param, parse_name_addr, parse_uri
-from .message import reason_of, response
-from .words import ending, text
+from .address import parse_name_addr, parse_uri
+from .message import response
+from .words import text
 
 # sip.scan.field() of their names
 _H_EXPIRES = const(12)
 _H_REFER_TO = const(27)
 _H_REFERRED_BY = const(28)
-_H_SUBSCRIPTION_STATE = const(36)
 
-# Of the list:
+_LASTS_S = const(180)  # as handing.py has it
+
+# What the two calls share as `transfer`, a list:
 _OLD = const(0)  # the call that was asked
-_NEW = const(1)  # the call that was placed
 _ID = const(2)  # what Event says behind "refer", None when the other side wants no NOTIFY
-_GIVEN = const(3)  # True once the application has the new call in the place of the old
 _FRAG = const(4)  # the newest status line that was told, bytes
-
-_LASTS_S = const(180)  # the subscription: longer than any phone rings
-_GRACE_MS = const(4000)  # for the other side to end the old call
-
-
-# --- The other side asks us to call somebody else.
 
 
 def on_refer(call, request, transaction):
@@ -54,14 +44,12 @@ def on_refer(call, request, transaction):
     count = call.refers
     call.refers = count + 1
     name = None if quiet else b";id=%d" % request.cseq if count else b""
-    call._reply(transaction, 202, (agent.contact_line(call.peer), b"Refer-Sub: false" if quiet else b"Refer-Sub: true"))
-    if new.state == "ended":
-        _tell(call, "was to go on with %s: %s" % (text(uri), new.ended))
-        _notify(call, name, b"SIP/2.0 503 " + reason_of(503), True)
-        return
-    call.transfer = new.transfer = [call, new, name, False, b""]
-    _told(call.transfer, 100)
-    _tell(call, "is handed on to %s" % text(uri))
+    try:
+        call._reply(transaction, 202, (agent.contact_line(call.peer), b"Refer-Sub: false" if quiet else b"Refer-Sub: true"))
+    except Exception:
+        new.hangup()  # it comes again, and is to place one call
+        raise
+    lend("sip.handing").begun(call, new, name)
 
 
 def _read(call, request):
@@ -100,65 +88,6 @@ def _read(call, request):
     return 0, None, raw, lines
 
 
-def told(call, event):
-    """One of the two calls of a transfer has news, from call.py, before the application hears of it."""
-    it = call.transfer
-    old, new = it[_OLD], it[_NEW]
-    if call is old:
-        if event != "ended":
-            return
-        if old.ended == "hung up here":
-            new.hangup()
-        elif new.state != "ended":
-            _give(it)
-        return
-    if event == "ringing":
-        _told(it, 180)
-    elif event == "early":
-        _told(it, 183)
-    elif event == "media" and new.state == "up":
-        _give(it)
-    elif event == "up":
-        old.transfer = new.transfer = None
-        _give(it)
-        _notify(old, it[_ID], b"SIP/2.0 200 OK", True)
-        # It is theirs to end the old call now; one who forgets is helped.
-        new.agent.timers.after(_GRACE_MS, type(old).hangup, old)
-    elif event == "ended":
-        old.transfer = new.transfer = None
-        status = new.status if new.status >= 300 else 503
-        _notify(old, it[_ID], b"SIP/2.0 %d %s" % (status, reason_of(status)), True)
-        if old.state != "ended":
-            _tell(old, "was to go on with %s: %s" % (new.peer_uri, new.ended))
-
-
-def _give(it):
-    """The application gets the new call for the old one."""
-    if it[_GIVEN]:
-        return
-    it[_GIVEN] = True
-    old, new = it[_OLD], it[_NEW]
-    new.on_event = old.on_event
-    if old.agent.on_replaced:
-        old.agent.on_replaced(old, new)
-
-
-def _told(it, status):
-    frag = b"SIP/2.0 %d %s" % (status, reason_of(status))
-    if frag != it[_FRAG]:
-        it[_FRAG] = frag
-        _notify(it[_OLD], it[_ID], frag, False)
-
-
-def _notify(call, name, frag, is_last):
-    """NOTIFY with a status line (RFC 3515 2.4.4)."""
-    if name is None:
-        return
-    state = b"terminated;reason=noresource" if is_last else b"active;expires=%d" % _LASTS_S
-    lines = (b"Event: refer%s\r\nSubscription-State: %s" % (name, state),)
-    call.send(b"NOTIFY", lines, frag + b"\r\n", b"message/sipfrag;version=2.0")
-
-
 def on_subscribe(call, request, transaction):
     """Answers a SUBSCRIBE to the outcome of a REFER, which prolongs it or ends it, and tells how things stand (RFC 6665
     4.2.1)."""
@@ -169,94 +98,9 @@ def on_subscribe(call, request, transaction):
     is_last = request.get(_H_EXPIRES) == b"0"
     line = b"Expires: %d" % (0 if is_last else _LASTS_S)
     call._reply(transaction, 200, (line, call.agent.contact_line(call.peer)))
-    _notify(call, it[_ID], it[_FRAG], is_last)
+    lend("sip.handing").notify(call, it[_ID], it[_FRAG], is_last)
     if is_last:
         it[_ID] = None
-
-
-# --- We ask the other side to call somebody else.
-
-
-def send(call, target):
-    """See Call.refer."""
-    agent = call.agent
-    if call.state != "up":
-        raise ValueError("the call is not up: only an answered call can be handed on")
-    if isinstance(target, str):
-        uri = lend("sip.outset").address(agent, target)
-        other = None
-    else:
-        other = target
-        if other is call or other.state != "up":
-            raise ValueError("the other call is not up")
-        dialog = other.dialog
-        # Seen from where the INVITE will arrive, the tags change sides (RFC 3891 3).
-        value = b"%s;to-tag=%s;from-tag=%s" % (dialog.call_id, dialog.remote_tag, dialog.local_tag)
-        uri = dialog.target.split(b"?")[0] + b"?Replaces=" + escape(value)
-    call.referred = [text(uri.split(b"?")[0]), other]
-    me = parse_name_addr(call.dialog.local).uri
-    lines = (agent.contact_line(call.peer), agent.ABOUT, b"Refer-To: <%s>\r\nReferred-By: <%s>" % (uri, me))
-    if call.send(b"REFER", lines) is None:
-        call.referred = None
-        raise ValueError("too much is going on at once; try again in a few seconds")
-
-
-def on_failure(call, message, why):
-    """Our REFER was refused; `message` is None when nothing came back, `why` then says so."""
-    if call.referred:
-        _failed(call, ending(message.status, message.reason) if message else why)
-
-
-def on_notify(call, request):
-    """(status, header lines) for a NOTIFY about our REFER."""
-    if not call.referred:
-        return 481, ()
-    state = request.get(_H_SUBSCRIPTION_STATE) or b""
-    line = request.body.split(b"\n")[0].split()
-    status = 0
-    if len(line) > 1 and line[0].upper() == b"SIP/2.0" and line[1].isdigit() and len(line[1]) == 3:
-        status = int(line[1])
-    if status >= 300:
-        _failed(call, ending(status, b" ".join(line[2:])))
-    elif status >= 200:
-        # It is ours to end this call now, and the other one when its side forgets to.
-        name, other = call.referred
-        call.referred = None
-        _tell(call, "was handed on to " + name)
-        timers = call.agent.timers
-        timers.after(0, type(call).hangup, call)
-        if other:
-            timers.after(_GRACE_MS, type(other).hangup, other)
-    elif state.split(b";")[0].strip().lower() == b"terminated":
-        reason = param(state.partition(b";")[2], b"reason") or b""
-        _failed(call, text(reason) or "no word of how it went")
-    return 200, ()
-
-
-def _failed(call, words):
-    name = call.referred[0]
-    call.referred = None
-    _tell(call, "could not be handed on to %s: %s" % (name, words))
-
-
-def _tell(call, words):
-    call.news = "The call with %s %s." % (call.display or call.peer_uri, words)
-    if call.on_event:
-        call.on_event(call, "transfer")
-
-
-# --- %xx
-
-
-def escape(value):
-    """Bytes as a header's value in a URI (RFC 3261 19.1.1)."""
-    out = bytearray()
-    for c in value:
-        if 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122 or c in b"-_.!~*'()":
-            out.append(c)
-        else:
-            out.extend(b"%%%02X" % c)
-    return bytes(out)
 
 
 def unescape(value):

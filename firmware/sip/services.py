@@ -26,7 +26,7 @@ def on_request(call, request, transaction):
             if method == b"SUBSCRIBE":
                 lend("sip.refer").on_subscribe(call, request, transaction)
                 return
-            status, lines = lend("sip.refer").on_notify(call, request)
+            status, lines = lend("sip.referring").on_notify(call, request)
     elif method == b"REFER":
         lend("sip.refer").on_refer(call, request, transaction)
         return

@@ -3,7 +3,8 @@
 from expect import raises
 from virtual_sip import SDP, World, reply, request
 
-from sip.refer import escape, unescape
+from sip.refer import unescape
+from sip.referring import escape
 from sip.scan import field
 
 TO = b"<sip:target@192.0.2.3>"
@@ -335,3 +336,66 @@ def test_escapes():
     for odd in (b"%", b"%4", b"%zz", b"a%2", b"%%41"):
         unescape(odd)
     assert unescape(b"%zz%41") == b"%zzA"
+
+
+# --- A full heap.
+
+
+def test_a_notify_that_met_a_full_heap_is_told_all_the_same():
+    house = House()
+    real = house.call.send
+    tries = []
+
+    def send(*arguments, **named):
+        tries.append(arguments[0])
+        if len(tries) == 1:
+            raise MemoryError
+        return real(*arguments, **named)
+
+    house.call.send = send
+    assert house.ask(b"REFER", (REFER_TO,)) == 202
+    assert house.told() == [(b"refer", b"active", b"SIP/2.0 100 Trying")] and len(tries) == 2
+    assert house.agent.out_of_memory == 1 and not house.agent.faults
+
+
+def test_the_new_call_is_given_when_there_is_room_again():
+    import sip.call as module
+
+    house = House()
+    house.ask(b"REFER", (REFER_TO,))
+    house.told()
+    real = module.lend
+    full = []
+
+    def lend(name):
+        if name == "sip.handing" and not full:
+            full.append(name)
+            raise MemoryError
+        return real(name)
+
+    module.lend = lend
+    try:
+        house.answered(200, SDP)
+    finally:
+        module.lend = real
+    (old, new), = house.replaced
+    assert full and new.state == "up" and house.events[-1] == (new, "up")
+
+
+def test_a_refer_that_could_not_be_answered_places_one_call():
+    house = House()
+    real = house.call._reply
+    tries = []
+
+    def reply_(*arguments):
+        tries.append(1)
+        if len(tries) == 1:
+            raise MemoryError
+        return real(*arguments)
+
+    house.call._reply = reply_
+    data = request(b"REFER", 2, b"z9hG4bKp2", house.call.dialog.local, b"me", b"c1", b"", (REFER_TO,))
+    house.phone.send(data)
+    house.phone.send(data)
+    assert house.phone.statuses()[-1] == 202 and len(tries) == 2
+    assert len([call for call in house.agent.calls if call.state != "ended"]) == 2
