@@ -595,3 +595,23 @@ def test_an_agent_asks_over_ipv4_and_ipv6(built, interpreter, kind, version):
     assert dict(lines)["via"].startswith("SIP/2.0/%s %s;rport;" % (kind, where))
     assert dict(lines)["contact"] == "sip:door@" + where + (";transport=tcp" if kind == "TCP" else "")
     assert seen[0].via.host == host.encode() and seen[0].via.port == port
+
+
+def test_what_meets_a_full_heap_is_read_again_for_nobody_repeats_it_on_a_stream(ends):
+    agent = ends()
+    receive = agent.agent._receive
+    times = []
+
+    def full(message, source):
+        times.append(time.monotonic())
+        if len(times) < 4:
+            raise MemoryError
+        receive(message, source)
+
+    agent.agent._receive = full
+    with connect(ends, agent) as sock:
+        sock.sendall(options())
+        assert read(sock)[0].status == 200
+    waits = [later - sooner for sooner, later in zip(times, times[1:])]
+    assert len(waits) == 3 and 0.1 <= waits[0] < waits[1] < waits[2], waits
+    assert agent.agent.out_of_memory == 3

@@ -292,6 +292,8 @@ class Agent:
         """The heap is full: the memory of ended transactions, kept for what may come again, is the first to go."""
         self.spare()
         self.transactions.purge()
+        # And what is kept for the next datagram: the heap may have no other piece of that size.
+        self.transport.reserve.clear()
         gc.collect()
 
     def _receive(self, data, source):

@@ -235,7 +235,8 @@ class Call:
             return
         if message is None:
             if transaction is self._invite and not self._elsewhere(408, None):
-                self._end(408, "%s from %s" % (transaction.why, self.peer[0]))
+                why = transaction.why
+                self._end(408, why if ":" in why else "%s from %s" % (why, self.peer[0]))
             return
         status = message.status
         if status >= 300:

@@ -3,6 +3,7 @@ registration.py for the moment; whatever lasts is in the Registration that each 
 
 from os import urandom
 
+from lend import lend
 from micropython import const
 
 from .address import parse_name_addr, parse_uri
@@ -134,8 +135,8 @@ def lost(it):
     _tell(it)
 
 
-def on_response(it, transaction, message):
-    """The answer to the newest REGISTER, or None when there will be none."""
+def on_response(it, transaction, message, credentials):
+    """The answer to the newest REGISTER, or None when there will be none. `credentials`: what a 401 or 407 is answered with."""
     status = message.status if message else 0
     if 0 < status < 200:
         return
@@ -148,11 +149,11 @@ def on_response(it, transaction, message):
         elif status:
             _refused(it, message)
         else:
-            _failed(it, "%s from %s" % (transaction.why, _server(it)))
+            why = transaction.why
+            _failed(it, why if ":" in why else "%s from %s" % (why, lend("sip.registered").server(it)))
     elif status < 300:
         _succeeded(it, parse(transaction.data), message)
     elif status in (401, 407):
-        credentials = it.account.answer(message, parse(transaction.data))
         if credentials:
             send(it, it.expires_s if it.is_active else 0, credentials)
         else:
@@ -187,37 +188,6 @@ def _refused(it, message):
     wait = wait.split(b";")[0].split(b"(")[0].strip()
     wait_s = min(int(wait), _LONGEST_WAIT_S) if wait.isdigit() and len(wait) < 6 else 0
     _failed(it, problem, wait_s, 300 <= status < 500 and status != 408)
-
-
-def words(it):
-    """The state as a sentence, or two."""
-    sentence = _words(it)
-    second = it.second
-    if it.is_active and second is not None and second.is_active:
-        sentence += " " + _words(second)
-    return sentence
-
-
-def _words(it):
-    where = "%s as %s" % (_server(it), it.user)
-    if it.contact and it.is_active:
-        left_s = max(0, it.agent.timers.left_ms(it.expires_at) // 1000)
-        sentence = "Registered at %s, for %d s more." % (where, left_s)
-        if it.problem:
-            sentence += " The refresh failed: %s. Trying again." % it.problem
-        return sentence
-    if not it.is_active:
-        return "Not registered: stopped."
-    if it.problem:
-        return "Not registered at %s: %s. Trying again." % (where, it.problem)
-    return "Registering at %s." % where
-
-
-def _server(it):
-    """The registrar as people know it: its address, or its name with the address in use."""
-    name = text((it.moved or it.server)[4:])
-    host = it.peers[0][0] if it.peers else name
-    return host if name.split(":")[0] == host else "%s (%s)" % (name, host)
 
 
 def _longer(it, message):

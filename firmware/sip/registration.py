@@ -5,6 +5,7 @@ from lend import lend
 from micropython import const
 
 from .address import parse_uri
+from .message import parse
 from .transaction import token
 
 _ALIVE_MS = const(25000)  # as in registering.py
@@ -121,8 +122,12 @@ class Registration:
     def on_response(self, transaction, message):
         """From the client transaction."""
         if transaction is self.transaction:
-            lend("sip.registering").on_response(self, transaction, message)
+            credentials = None
+            if message is not None and (message.status == 401 or message.status == 407):
+                # digest.py comes and goes before registering.py does: both at once would be most of what is free.
+                credentials = self.account.answer(message, parse(transaction.data))
+            lend("sip.registering").on_response(self, transaction, message, credentials)
 
     def words(self):
         """The state as a sentence."""
-        return lend("sip.registering").words(self)
+        return lend("sip.registered").words(self)

@@ -17,6 +17,8 @@ _QUEUED = const(8)  # messages that wait to be written, for each
 _LONGEST = const(8192)  # bytes of one message
 _H_CONTENT_LENGTH = const(8)
 _LINE = const(1024)  # bytes within which a first line must end
+_AGAIN_MS = const(100)  # then double that, and so on
+_LAST_MS = const(3200)
 _BURST = const(6)  # reads of one connection before the others have their turn
 
 # A flow's states
@@ -278,4 +280,13 @@ class Streams:
                 flow.alias = lend("sip.refusing").sent_by(message)
         if transport.trace:
             transport.trace("<", message, flow.key)
-        self.agent.receive(message, flow.key)
+        self._receive((message, flow.key, _AGAIN_MS))
+
+    def _receive(self, what):
+        """What meets a full heap comes again over UDP; here nobody repeats it but we ourselves."""
+        message, source, again_ms = what
+        agent = self.agent
+        before = agent.out_of_memory
+        agent.receive(message, source)
+        if agent.out_of_memory != before and again_ms <= _LAST_MS:
+            agent.timers.after(again_ms, self._receive, (message, source, 2 * again_ms))

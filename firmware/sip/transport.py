@@ -52,7 +52,7 @@ class Transport:
         self.out_of_memory = 0
         self._socket = None
         self._long = 0
-        self._reserve = [None] * _RESERVE
+        self.reserve = [None] * _RESERVE
         self.buffer = bytearray(_USUAL)
         self._from = self._peer = None  # of the newest datagram: as the socket has it, and as (host, port)
 
@@ -134,7 +134,7 @@ class Transport:
 
     def _read(self):
         size = _LONGEST if self._long else _USUAL
-        self._reserve.clear()
+        self.reserve.clear()
         try:
             data, address = self._socket.recvfrom(size)
         except OSError:
@@ -156,7 +156,7 @@ class Transport:
                 self.buffer[:n] = data
             data = None
         try:
-            self._reserve = [None] * _RESERVE
+            self.reserve = [None] * _RESERVE
         except MemoryError:
             self.agent.make_room()
         if not size:

@@ -67,6 +67,8 @@ class World:
 
 
 class Wire:
+    reserve = []
+
     def __init__(self, world, source):
         self.world = world
         self.source = source
