@@ -40,7 +40,7 @@ def _run(text):
 
 def test_files_share_short_names_and_run_as_before():
     plan = names.plan(TWO)
-    assert set(plan["a.py"]) == {"_step", "_value", "_grow", "_double"}
+    assert set(plan["a.py"]) == {"_step", "_value", "_grow", "_double", "by", "n"}
     assert set(plan["b.py"].values()) <= set(plan["a.py"].values())
     for path, text in TWO.items():
         short = names.apply(text, plan[path])
@@ -80,3 +80,34 @@ def test_an_attribute_is_ours_only_on_our_own_objects():
     assert _kept("class A:\n    def go(self, door):\n        self._both = 1\n        door._both = 2\n", "_both")
     assert _kept("from y import B\n\n\nclass A(B):\n    def go(self):\n        self._mine = 1\n", "_mine")
     assert not _kept("class A(ValueError):\n    def go(self):\n        self._mine = 1\n", "_mine")
+
+
+def _parameter_kept(text, name, keywords=(), path="x.py"):
+    return name not in names.plan({path: text}, keywords=set(keywords))[path]
+
+
+def test_parameters_that_are_nothing_else_are_short_too():
+    text = '''def scale(weight, factor=2):
+    def inner(extra):
+        return weight * factor + extra
+    weight += 1
+    return inner(weight)
+
+
+def run():
+    return scale(5), scale(5, factor=3)
+'''
+    short = names.apply(text, names.plan({"x.py": text})["x.py"])
+    assert "weight" not in short and "extra" not in short and "factor" in short
+    assert _run(short) == _run(text)
+    simple = "def scale(weight):\n    return weight\n"
+    assert not _parameter_kept(simple, "weight")
+    assert _parameter_kept(simple, "weight", keywords=["weight"])
+    assert _parameter_kept(simple, "weight", path="sip/agent.py")  # people call those, by name perhaps
+    assert _parameter_kept(simple + "weight = 3\n", "weight")
+    assert _parameter_kept(simple + "def use(thing):\n    return thing.weight\n", "weight")
+    assert _parameter_kept(simple + "def use():\n    return weight\n", "weight")
+    assert _parameter_kept(simple + "import weight\n", "weight")
+    assert _parameter_kept(simple + "KEY = 'weight'\n", "weight")
+    assert _parameter_kept("def scale(*, weight):\n    return weight\n", "weight")
+    assert _parameter_kept("def scale(weight=1):\n    return weight\n", "weight")

@@ -117,12 +117,14 @@ def _cross_compiler():
 def _short_names():
     """Source path -> {private name: short one}, for all that goes into .mpy files; see names.py."""
     texts = {folder / p: (folder / p).read_text() for folder in (FIRMWARE, UNIX) if folder.is_dir() for p in sources(folder)}
-    elsewhere = set()
+    elsewhere, keywords = set(), set()
     for folder in ("host_tests", "tools", "boards/PC"):
         for path in (ROOT / folder).rglob("*.py"):
-            elsewhere |= names.words(path.read_text())
+            text = path.read_text()
+            elsewhere |= names.words(text)
+            keywords |= names.keywords(text)
     try:
-        return names.plan(texts, elsewhere)
+        return names.plan(texts, elsewhere, keywords)
     except SyntaxError:
         return {}  # mpy-cross will say where
 
