@@ -21,7 +21,7 @@ class Call:
     `media` is the sdp.Negotiated of the newest offer and answer; `status` and `ended` say how it ended.
     `on_hold` is True while we hold the other side; `media.held`, while it holds us.
     `on_event(call, event)` is called with "ringing", "early", "media", "up" and "ended"; with "transfer" when the call is
-    handed on to somebody else, or could not be: `news` says it.
+    handed on to somebody else, or that or a hold was refused: `news` says it.
 
     What few calls need is lent: sip.modify changes a call that is up, sip.session limits its life (RFC 4028),
     sip.reliable has PRACK (RFC 3262), sip.forks the INVITE that several phones answer, sip.refer hands calls on, sip.moved follows 3xx.

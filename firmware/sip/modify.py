@@ -171,8 +171,13 @@ def _refused(call, status, message, proposal):
     if retry_ms:
         _later(call, retry_ms)
         return
-    call._wish = call.on_hold
+    wish, call._wish = call._wish, call.on_hold
     call._attempts = 0
+    if wish != call.on_hold:
+        what = "would not be put on hold" if wish else "would not be taken off hold"
+        call.news = "The other side %s: %s." % (what, ending(status, message.reason))
+        if call.on_event:
+            call.on_event(call, "transfer")
     if call._wanted:
         begin(call)
 

@@ -40,7 +40,8 @@ def test_a_hold_that_is_refused_leaves_the_session_as_it_was():
         it.call.hold()
         it.answer(status)
         assert it.phone.methods() == [b"INVITE", b"ACK"] and it.call.state == "up"
-        assert not it.call.on_hold and it.call.media is media and not it.log.events
+        assert not it.call.on_hold and it.call.media is media and it.log.events == ["transfer"]
+        assert "not be put on hold" in it.call.news and "(%d)" % status in it.call.news
         it.call.renew("192.0.2.1", 5000)
         assert b"a=sendrecv" in it.phone.last(method=b"INVITE").body, "what was refused is not wished any more"
         it.answer(200, SDP)
