@@ -3,6 +3,7 @@ import pytest
 
 from host_tests.rig import speech
 from host_tests.rig.baresip import Baresip
+from host_tests.rig.certificates import Authority
 from host_tests.rig.door import BURST_HEAP, Door
 
 pytestmark = pytest.mark.needs("baresip", "espeak-ng", "micropython")
@@ -88,3 +89,24 @@ def test_the_door_transfers_it(door, phone, other):
     door.wait_no_call()
     phone.hangup()
     other.wait("CALL_CLOSED")
+
+
+def test_the_door_calls_over_tls(tmp_path):
+    """And looks at the phone's certificate: of one that somebody else has signed it says what is wrong. (This phone would send
+    its own requests over a connection of its own, and nobody can connect to a TLS client: so the door holds and hangs up.)"""
+    ours, others = Authority(tmp_path / "ours"), Authority(tmp_path / "others", name="others")
+    with Door(tmp_path / "door", heap=BURST_HEAP, files={"ca.der": ours.der}) as door:
+        with Baresip(tmp_path / "phone", speech.wav("phone", 8000), transport="tls", certificate=ours.server) as phone:
+            assert "In a call with" in door.call(phone.uri)
+            phone.wait("CALL_ESTABLISHED")
+            door.wait_flow()
+            door.hold()
+            door.wait_flow(sends=False, receives=False)
+            door.resume()
+            door.wait_flow()
+            door.hangup()
+            phone.wait("CALL_CLOSED")
+        with Baresip(tmp_path / "other", speech.wav("phone", 8000), transport="tls", certificate=others.server) as phone:
+            words = door.call(phone.uri)
+            assert "ended" in words and "certificate" in words
+            door.wait_no_call()

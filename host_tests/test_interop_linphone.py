@@ -2,7 +2,9 @@
 import pytest
 
 from host_tests.rig import speech
+from host_tests.rig.certificates import Authority
 from host_tests.rig.door import BURST_HEAP, Door
+from host_tests.rig.kamailio import Kamailio
 from host_tests.rig.linphone import Linphone
 
 pytestmark = pytest.mark.needs("linphonec", "espeak-ng", "micropython")
@@ -51,3 +53,26 @@ def test_its_keys_open(door, phone):
     door.wait_relay(1)
     phone.hangup()
     door.wait_relay(0)
+
+
+@pytest.mark.needs("kamailio-tls")
+def test_over_tls_through_kamailio(tmp_path, door):
+    authority = Authority(tmp_path / "authority")
+    with Kamailio(tmp_path / "kamailio", {"door": "d", "carol": "c"}, certificate=authority.server,
+                  calls_need_password=True) as kamailio:
+        server = "%s:%d" % (kamailio.address, kamailio.tls_port)
+        account = {"sip.server": server, "sip.password": "d", "sip.transport": "tls"}
+        with Linphone(tmp_path / "phone", speech.wav("phone", 8000), registrar=server, password="c", transport="tls",
+                      authority=authority.pem) as phone, \
+                Door(tmp_path / "door", account, heap=BURST_HEAP, files={"ca.der": authority.der}) as door:
+            kamailio.wait_contacts("door")
+            kamailio.wait_contacts("carol")
+            phone.say("call sip:door@%s;transport=tls" % server)
+            phone.expect("connected", "Media streams established")
+            door.wait_flow()
+            door.hangup()
+            phone.expect("ended")
+            assert "carol" in door.call("carol")
+            door.wait_flow()
+            phone.hangup()
+            door.wait_no_call()

@@ -64,7 +64,7 @@ class Baresip:
     """A phone `user` at an address of its own, `source` the 8 kHz WAV it speaks. With `registrar` ("host[:port]") it registers
     there with `password` and calls through it. `answers` "auto" takes calls by itself, "manual" waits for accept().
     `transport` "udp", "tcp" or "tls" is how it registers, or is called directly (TLS: at its port plus one, and `certificate`
-    is the path of a PEM file with its certificate and key)."""
+    is a function of its address that gives the paths of a certificate and its key)."""
 
     def __init__(self, folder, source, user="phone", registrar=None, password="", answers="auto", port=5060,
                  codecs="PCMU/8000/1,PCMA/8000/1", max_calls=4, transport="udp", certificate=None):
@@ -84,9 +84,15 @@ class Baresip:
             user, user, where, over, password, 60 if registrar else 0, answers, codecs)
         if registrar:
             account += ';outbound="sip:%s%s"' % (registrar, over)
+        if certificate:
+            both = ""
+            for path in certificate(self.address):
+                with open(path) as f:
+                    both += f.read()
+            self._write("certificate", both)
         self._write("config", _CONFIG.format(address=self.address, port=port, user=user, source=source, folder=self.folder,
                                              rtp=addresses.rtp_ports(self.address), control=_CONTROL_PORT, max_calls=max_calls,
-                                             certificate="sip_certificate " + certificate if certificate else ""))
+                                             certificate="sip_certificate %s/certificate" % self.folder if certificate else ""))
         self._write("accounts", account + "\n")
         self._write("contacts", "")
         self.process = Process(["baresip", "-4", "-s", "-f", self.folder], self.folder, dict(os.environ, HOME=self.folder))
