@@ -615,3 +615,46 @@ def test_what_meets_a_full_heap_is_read_again_for_nobody_repeats_it_on_a_stream(
     waits = [later - sooner for sooner, later in zip(times, times[1:])]
     assert len(waits) == 3 and 0.1 <= waits[0] < waits[1] < waits[2], waits
     assert agent.agent.out_of_memory == 3
+
+
+class Talking:
+    """A call, as far as streams look at it."""
+
+    state = "up"
+
+    def __init__(self, peer):
+        self.peer = peer
+
+    def hangup(self):
+        pass
+
+
+def test_no_handshake_begins_while_a_call_talks_unless_it_is_the_call_s_own_connection(ends):
+    agent = ends()
+    server, peer = listening(ends)
+    tls = peer[:2] + (b"TLS",)
+    call = Talking(("192.0.2.9", 5060))
+    with server:
+        agent.do(agent.agent.calls.append, call)
+        user = agent.request(tls)
+        agent.until(lambda: agent.flows() == [tls])
+        agent.skip(5000)
+        server.setblocking(False)
+        time.sleep(0.1)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+        assert user.outcome is None
+        server.settimeout(10)
+        call.state = "ended"
+        agent.skip(1100)
+        server.accept()[0].close()
+        agent.until(lambda: user.outcome)  # there was no certificate to judge it by, or it was closed: in words
+        assert user.outcome.startswith("TLS: ")
+        call.state = "up"
+        agent.request(tls)
+        agent.skip(28100)
+        agent.until(lambda: not agent.flows())
+        call.peer = (ends.peer, 5061, b"TLS")
+        agent.request(tls)
+        server.accept()[0].close()
+        agent.do(agent.agent.calls.clear)

@@ -1,5 +1,7 @@
 """A stream that is lost: who waits for something on it is told, in words. Loaded for the moment by stream.py and agent.py."""
 
+from errno import ECONNREFUSED, ECONNRESET, EHOSTUNREACH
+
 from lend import lend
 from micropython import const
 
@@ -39,7 +41,7 @@ def _why(agent, key, error):
     kind = key[2].decode()
     words = lend("sip.tls").words(agent, key[0], error) if kind == "TLS" else ""
     number = error.args[0] if error.args else 0
-    for sign, known in ((111, "connection refused"), (104, "connection reset"), (113, "no way there"), (101, "no way there")):
+    for sign, known in ((ECONNREFUSED, "connection refused"), (ECONNRESET, "connection reset"), (EHOSTUNREACH, "no way there")):
         if number == sign:
             words = words or known
     return "%s: %s" % (kind, words or str(error))
