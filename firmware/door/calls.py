@@ -60,6 +60,7 @@ def incoming(door, new):
     """See Door._on_call()."""
     door._call = new
     new.on_event = door._on_event
+    new.ring()  # first of all: the caller waits
     facts = new.facts()
     # Who is let in may also ask to be answered at once, as intercoms and paging do: so it is not for just anyone.
     after_s = 0 if door.config.get("call.incoming") == "answer" else facts["answer_after_s"]
@@ -67,7 +68,6 @@ def incoming(door, new):
     door.say(new.words())
     if facts["diverted"]:
         door.say("It was meant for %s." % facts["diverted"])
-    new.ring()
     try:
         if after_s == 0:
             _answer(door, new)
