@@ -1,7 +1,7 @@
 """The door's registration at a real Kamailio: digest in each kind, refusal in words, refresh."""
 import pytest
 
-from host_tests.rig.door import Door
+from host_tests.rig.door import BURST_HEAP, Door
 from host_tests.rig.kamailio import Kamailio
 
 pytestmark = pytest.mark.needs("kamailio", "micropython")
@@ -113,3 +113,28 @@ def test_an_account_is_set_while_it_runs(tmp_path):
 def test_a_server_that_does_not_answer_is_said_in_words(unheard):
     status = unheard.wait_status("Not registered", timeout_s=45)
     assert "no answer from 127.0.99.1" in status
+
+
+def test_through_a_proxy_and_at_the_second_server_over_tcp(tmp_path):
+    """The proxy's route on every request; then without it, and the server is gone for a while."""
+    with Kamailio(tmp_path / "one", {"door": "open sesame"}) as one, Kamailio(tmp_path / "two", {"door": "open sesame"}) as two:
+        with Kamailio(tmp_path / "edge", {}, behind=one, service_route=True) as edge:
+            settings = _account(one, **{"sip.transport": "tcp", "sip.proxy": edge.address, "button.1.target": "nobody"})
+            with Door(tmp_path / "door", settings, heap=BURST_HEAP) as door:
+                door.wait_status("Registered at %s through %s as door" % (one.address, edge.address))
+                binding, = one.bindings("door")
+                assert edge.address in binding["Path"] and ";transport=tcp" in binding["Address"]
+                door.press()
+                door.expect("no such number there (404)")
+                assert "Route <sip:out@%s:5060" % edge.address in edge.process.said()
+                door.set("sip.proxy", "")
+                door.set("sip.backup", two.address)
+                one.wait_contacts("door")
+                door.wait_status("Registered at %s as door" % one.address)
+                one.off()
+                two.wait_contacts("door", timeout_s=30)
+                door.wait_status("Registered at %s as door" % two.address)
+                one.on()
+                one.wait_contacts("door", timeout_s=40)
+                two.wait_contacts("door", 0)
+                assert two.address not in door.status() and "MemoryError" not in door.said()

@@ -6,9 +6,9 @@ from os import urandom
 from lend import lend
 from micropython import const
 
-from .address import parse_name_addr, parse_uri
-from .message import parse, request
-from .scan import H_CONTACT, H_EXPIRES, H_MIN_EXPIRES, field
+from .address import parse_uri
+from .message import request
+from .scan import H_MIN_EXPIRES, field
 from .words import text
 
 # Back-off, doubling (the idea of RFC 5626 4.5), in milliseconds. A PBX that was away is found again within five minutes.
@@ -21,18 +21,17 @@ _STOOD_MS = const(60000)  # a registration that lasted so long ends what went be
 _NEXT_SERVER_MS = const(6000)  # of five datagrams none is answered: where there is another server, it is asked
 _LATER_MS = const(5000)
 _LONGEST_S = const(86400)
-_ALIVE_MS = const(25000)  # NATs forget a UDP way after 30 s and more (RFC 4787 4.3 wants two minutes)
 _LONGEST_WAIT_S = const(3600)  # of what Retry-After may ask
 _FOLLOWED = const(4)
-_ROUTES = const(4)
-_USUAL = (0, 5060, 5061)  # ports that go without saying
+_GOES_ON = const(2)
 
 
-def begin(it, timed):
-    """An attempt. Returns the URI that has to be looked up first, or None."""
+def begin(it, timed, credentials):
+    """An attempt. Returns the URI that has to be looked up first, or None. `credentials` for it, or None."""
     agent = it.agent
     it.is_active = True
-    it.attempts = it.tried = 0
+    if timed != _GOES_ON:
+        it.attempts = it.tried = 0
     if not timed:
         it.retry_ms = 0
         it.moved = agent.public = b""
@@ -49,7 +48,8 @@ def begin(it, timed):
         it.timer = agent.timers.cancel(it.timer)
         it.timer = agent.timers.after(_LATER_MS, it.start, True)
     else:
-        send(it, it.expires_s)
+        send(it, it.expires_s, credentials)
+    return None
 
 
 def _in_call(agent):
@@ -62,7 +62,7 @@ def _is_open(agent, peer):
     return peer[2:] != (b"TLS",) or streams is not None and streams.find(peer) is not None
 
 
-def located(it, peers, problem):
+def located(it, peers, problem, credentials):
     """The server's peers are known, or `problem` says why not."""
     if not it.is_active:
         return
@@ -73,14 +73,14 @@ def located(it, peers, problem):
             peers.insert(0, it.peers[0])
         it.peers = peers
     elif not it.peers:
-        _failed(it, problem)
+        failed(it, problem)
         return
     # Else the name server is away, which need not mean that the registrar is.
-    send(it, it.expires_s)
+    send(it, it.expires_s, credentials)
 
 
-def send(it, expires_s, credentials=None):
-    """Sends a REGISTER; `expires_s` 0 un-registers."""
+def send(it, expires_s, credentials):
+    """Sends a REGISTER; `expires_s` 0 un-registers. `credentials`: header field lines, or None."""
     agent = it.agent
     peer = it.peers[0]
     contact = agent.contact_uri(it.user, peer) if expires_s else it.contact
@@ -89,7 +89,6 @@ def send(it, expires_s, credentials=None):
         # In a line of its own: a registrar that reads only the first still gets the one that matters.
         lines.append(b"Contact: <%s>;expires=0" % it.contact)
     server = it.moved or it.server
-    credentials = credentials or it.account.line(b"REGISTER", server)
     if credentials:
         lines.append(credentials)
     it.sequence += 1
@@ -101,25 +100,25 @@ def send(it, expires_s, credentials=None):
     )
     it.transaction = transaction = agent.transactions.client(b"REGISTER", branch, data, peer, it)
     if transaction is None:
-        _failed(it, "the table of transactions is full")
+        failed(it, "the table of transactions is full")
     elif it.tried + 1 < len(it.peers) and agent.timers.left_ms(transaction.deadline.due) > _NEXT_SERVER_MS:
         transaction.limit(_NEXT_SERVER_MS)
 
 
-def stop(it, done):
+def stop(it, done, credentials):
     """See Registration.stop."""
     it.is_active = it.is_registered = False
     it.timer = it.agent.timers.cancel(it.timer)
     it.alive = it.agent.timers.cancel(it.alive)
     if it.second is not None:
         if it.second.contact and not it.contact:
-            stop(it.second, done)
+            it.second.stop(done)
             return
-        stop(it.second, None)
+        it.second.stop()
     if it.contact:
         it.done = done
         it.attempts = 0
-        send(it, 0)
+        send(it, 0, credentials)
     else:
         it.transaction = None
         if done:
@@ -132,11 +131,12 @@ def lost(it):
         return  # who waits for an answer hears of it
     _retry(it, 500, _LAST_RETRY_MS, 0)
     it.problem = "the connection was lost"
-    _tell(it)
+    it.tell()
 
 
 def on_response(it, transaction, message, credentials):
-    """The answer to the newest REGISTER, or None when there will be none. `credentials`: what a 401 or 407 is answered with."""
+    """The answer to the newest REGISTER that is no 2xx, or None when there will be none. `credentials`: what its challenge
+    was answered with."""
     status = message.status if message else 0
     if 0 < status < 200:
         return
@@ -145,27 +145,19 @@ def on_response(it, transaction, message, credentials):
         it.tried += 1
         it.peers.append(it.peers.pop(0))
         if it.tried < len(it.peers) and it.is_active:
-            send(it, it.expires_s)
+            send(it, it.expires_s, it.credentials())
         elif status:
             _refused(it, message)
         else:
             why = transaction.why
-            _failed(it, why if ":" in why else "%s from %s" % (why, lend("sip.registered").server(it)))
-    elif status < 300:
-        _succeeded(it, parse(transaction.data), message)
-    elif status in (401, 407):
-        if credentials:
-            send(it, it.expires_s if it.is_active else 0, credentials)
-        else:
-            _refused(it, message)
-    elif it.is_active and it.attempts < _FOLLOWED and (_moved(it, message) if status < 400 else _longer(it, message)):
+            failed(it, why if ":" in why else "%s from %s" % (why, lend("sip.standing").server(it)))
+    elif credentials:
+        send(it, it.expires_s if it.is_active else 0, credentials)
+    elif status == 423 and it.is_active and it.attempts < _FOLLOWED and _longer(it, message):
         it.attempts += 1
-        if status >= 400:
-            send(it, it.expires_s)
-        else:
-            uri = begin(it, True)
-            if uri:
-                it.agent.locate(uri, it.located, True)
+        send(it, it.expires_s, it.credentials())
+    elif status < 400 and it.is_active and _moved(it, message):
+        it.start(_GOES_ON)
     else:
         _refused(it, message)
 
@@ -187,13 +179,13 @@ def _refused(it, message):
     wait = message.get(field(b"retry-after")) or b""
     wait = wait.split(b";")[0].split(b"(")[0].strip()
     wait_s = min(int(wait), _LONGEST_WAIT_S) if wait.isdigit() and len(wait) < 6 else 0
-    _failed(it, problem, wait_s, 300 <= status < 500 and status != 408)
+    failed(it, problem, wait_s, 300 <= status < 500 and status != 408)
 
 
 def _longer(it, message):
     """423: the registrar wants Min-Expires at least (10.2.8)."""
     value = message.get(H_MIN_EXPIRES)
-    if message.status != 423 or value is None or not value.isdigit() or len(value) > 6:
+    if value is None or not value.isdigit() or len(value) > 6:
         return False
     wanted_s = int(value)
     if not it.expires_s < wanted_s <= _LONGEST_S:
@@ -214,116 +206,12 @@ def _moved(it, message):
     return True
 
 
-def _granted(it, ours, message):
-    """Seconds granted to our own Contact in a 200 (10.2.4): its expires parameter, else Expires, else what we asked for."""
-    ours = parse_uri(ours)
-    found = []
-    alone = []
-    try:
-        for item in message.all(H_CONTACT):
-            contact = parse_name_addr(item)
-            uri = parse_uri(contact.uri)
-            expires = contact.param(b"expires")
-            alone.append(expires)
-            if (uri.host, uri.port or 5060, uri.user) == (ours.host, ours.port or 5060, ours.user):
-                found.append(expires)
-    except ValueError:
-        # A foreign binding we cannot read is not ours to judge.
-        alone = []
-    if not found and len(alone) == 1:
-        found = alone  # the only binding there is, rewritten by who knows better where we are
-    value = found and found[0] or message.get(H_EXPIRES)
-    if value is None or not value.isdigit() or len(value) > 9:
-        return it.expires_s
-    return min(int(value), _LONGEST_S)
-
-
-def _succeeded(it, sent, message):
-    if not it.is_active:
-        it.contact = b""
-        _finish(it)
-        return
-    agent = it.agent
-    timers = agent.timers
-    granted_s = _granted(it, sent.contact_uri, message)
-    if granted_s == 0:
-        it.contact = b""
-        _failed(it, "the server grants no time; try another sip.expires_s")
-        return
-    if it.contact:
-        it.refreshes += 1
-    it.problem = ""
-    it.granted_s = granted_s
-    it.contact = sent.contact_uri
-    it.expires_at = timers.due(granted_s * 1000)
-    value = message.get(field(b"authentication-info"))
-    if value:
-        it.account.authenticator().next_nonce(value)
-    _take_routes(it, message)
-    if it.second is not None and it.second.is_active:
-        stop(it.second, None)
-    # Early enough for a lost datagram's 32 s, and never in the last fifth (RFC 5626 4.4.1 has 80 to 100 %).
-    refresh_s = max(granted_s - 40, granted_s // 2, 1)
-    it.timer = timers.cancel(it.timer)
-    it.timer = timers.after(refresh_s * 1000, it.start, True)
-    if len(it.peer) == 2 and it.alive is None:
-        it.alive = timers.after(_ALIVE_MS, it.keep_alive)
-    _tell(it)
-    if it.attempts < _FOLLOWED and _seen_elsewhere(it, message.via):
-        # The old binding goes with the same REGISTER.
-        it.attempts += 1
-        send(it, it.expires_s)
-
-
-def _seen_elsewhere(it, via):
-    """Takes up the address and port by which the server sees us, as it stamped our Via with them (RFC 3581): behind a NAT,
-    or on a connection of our own, nothing else leads to us. True when that is not the address we have registered."""
-    agent = it.agent
-    host = via.received or via.host
-    if not via.rport:
-        return False
-    try:
-        agent.pack(host.decode(), via.rport)
-    except ValueError:
-        return False
-    place = (b"[%s]:%d" if b":" in host else b"%s:%d") % (host, via.rport)
-    agent.public = b"" if place == agent.place() else place
-    return agent.contact_uri(it.user, it.peers[0]) != it.contact
-
-
-def _take_routes(it, message):
-    """Service-Route (RFC 3608): by which our calls go from now on, behind the proxy's own route."""
-    routes = []
-    try:
-        for value in message.all(field(b"service-route")):
-            parse_uri(parse_name_addr(value).uri)
-            routes.append(value)
-    except ValueError:
-        routes = []  # half a route leads nowhere
-    if len(routes) > _ROUTES:
-        routes = []
-    hosts = ()
-    if routes:
-        first = parse_uri(parse_name_addr(routes[0]).uri)
-        hop = parse_uri(it.hop)
-        if it.proxy and (first.host != hop.host or first.port != hop.port and not (first.port in _USUAL and hop.port in _USUAL)):
-            routes.insert(0, it.proxy[0])
-        else:
-            hosts = (first.host.decode(),)
-    routes = tuple(routes) or it.proxy
-    if routes != it.routes:
-        it.routes = routes
-    if hosts and hosts[0] not in it.route_hosts:
-        it.route_hosts = hosts
-
-
-def _failed(it, problem, wait_s=0, is_refused=False):
+def failed(it, problem, wait_s=0, is_refused=False):
     """Another attempt, later; meanwhile the second server, if this one is away."""
     it.moved = b""
     if not it.is_active:
-        it.contact = b""
         it.problem = problem
-        _finish(it)
+        it.finish()
         return
     if is_refused:
         _retry(it, _FIRST_REFUSED_MS, _LAST_REFUSED_MS, wait_s)
@@ -334,13 +222,13 @@ def _failed(it, problem, wait_s=0, is_refused=False):
     if it.second is not None and not is_refused and not it.second.is_active:
         it.second.retry_ms = 0
         it.second.start(True)
-    _tell(it)
+    it.tell()
 
 
 def _expire(it):
     if it.contact and it.agent.timers.left_ms(it.expires_at) <= 0:
         it.contact = b""
-        _tell(it)
+        it.tell()
 
 
 def _retry(it, first_ms, last_ms, wait_s):
@@ -352,16 +240,3 @@ def _retry(it, first_ms, last_ms, wait_s):
     delay_ms = it.retry_ms // 2 + it.retry_ms // 2 * urandom(1)[0] // 255
     it.timer = timers.cancel(it.timer)
     it.timer = timers.after(max(delay_ms, wait_s * 1000), it.start, True)
-
-
-def _finish(it):
-    done, it.done = it.done, None
-    if done:
-        done()
-
-
-def _tell(it):
-    whole = it.first or it
-    whole.is_registered = bool(whole.contact or whole.second is not None and whole.second.contact)
-    if whole.changed:
-        whole.changed(whole)

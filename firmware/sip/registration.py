@@ -8,7 +8,7 @@ from .address import parse_uri
 from .message import parse
 from .transaction import token
 
-_ALIVE_MS = const(25000)  # as in registering.py
+_ALIVE_MS = const(25000)  # as in registered.py
 
 
 class Account:
@@ -93,12 +93,35 @@ class Registration:
         timers = self.agent.timers
         self.timer = timers.cancel(self.timer)
         self.timer = timers.after(60000, self.start, True)
-        uri = lend("sip.registering").begin(self, timed)
+        # What a step needs is loaded one after the other, as there is not room for all of it at once on every board.
+        uri = lend("sip.registering").begin(self, timed, self.credentials())
         if uri:
             self.agent.locate(uri, self.located, True)
 
+    def credentials(self):
+        """The header field lines for a REGISTER, None while none was asked for."""
+        return self.account.line(b"REGISTER", self.moved or self.server)
+
     def located(self, peers, problem):
-        lend("sip.registering").located(self, peers, problem)
+        lend("sip.registering").located(self, peers, problem, self.credentials())
+
+    def stop(self, done=None):
+        """Un-registers (10.2.2) and stops. `done()` is called when the registrar has answered or will not."""
+        lend("sip.registering").stop(self, done, self.credentials() if self.contact else None)
+
+    def finish(self):
+        """Un-registered, or not to be."""
+        self.contact = b""
+        done, self.done = self.done, None
+        if done:
+            done()
+
+    def lost(self, peer):
+        """The connection to `peer` is gone."""
+        if self.peers and peer[:3] == self.peers[0][:3]:
+            lend("sip.registering").lost(self)
+        elif self.second is not None:
+            self.second.lost(peer)
 
     def keep_alive(self, _):
         """Over UDP: a line break now and then, so that what is between keeps the way open for calls (RFC 5626 3.5 has STUN
@@ -108,26 +131,27 @@ class Registration:
             self.agent.send(b"\r\n", self.peer)
             self.alive = self.agent.timers.after(_ALIVE_MS, self.keep_alive)
 
-    def stop(self, done=None):
-        """Un-registers (10.2.2) and stops. `done()` is called when the registrar has answered or will not."""
-        lend("sip.registering").stop(self, done)
-
-    def lost(self, peer):
-        """The connection to `peer` is gone."""
-        if self.peers and peer[:3] == self.peers[0][:3]:
-            lend("sip.registering").lost(self)
-        elif self.second is not None:
-            self.second.lost(peer)
-
     def on_response(self, transaction, message):
         """From the client transaction."""
-        if transaction is self.transaction:
-            credentials = None
-            if message is not None and (message.status == 401 or message.status == 407):
-                # digest.py comes and goes before registering.py does: both at once would be most of what is free.
-                credentials = self.account.answer(message, parse(transaction.data))
-            lend("sip.registering").on_response(self, transaction, message, credentials)
+        if transaction is not self.transaction:
+            return
+        status = message.status if message else 0
+        if 200 <= status < 300:
+            lend("sip.registered").succeeded(self, parse(transaction.data), message)
+            return
+        credentials = None
+        if status == 401 or status == 407:
+            credentials = self.account.answer(message, parse(transaction.data))
+        lend("sip.registering").on_response(self, transaction, message, credentials)
+
+    def tell(self):
+        """The application hears of a new state."""
+        whole = self.first or self
+        second = whole.second
+        whole.is_registered = bool(whole.contact or second is not None and second.contact)
+        if whole.changed:
+            whole.changed(whole)
 
     def words(self):
         """The state as a sentence."""
-        return lend("sip.registered").words(self)
+        return lend("sip.standing").words(self)

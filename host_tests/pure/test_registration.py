@@ -286,9 +286,10 @@ def tries(phone):
 
 
 def ok(phone, message, seconds=300, more=(), via=b""):
-    """200 to a REGISTER, with its own first Contact in it; `via` is what the server adds to our Via."""
+    """200 to a REGISTER, with its own first Contact in it; `via` is what the server adds to our Via. What follows at once does."""
     data = reply(message, 200, contact=b"<%s>;expires=%d" % (message.contact_uri, seconds), more=more)
     phone.send(data.replace(b";rport;", b";rport" + via + b";", 1))
+    phone.world.run(1)
 
 
 def test_the_next_server_of_a_name_when_the_first_is_silent_and_calls_go_there():
