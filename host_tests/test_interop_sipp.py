@@ -23,6 +23,26 @@ def ringing(tmp_path_factory):
         yield door
 
 
+@pytest.fixture(scope="module", autouse=True)
+def refreshed(tmp_path_factory):
+    """A call of 95 s at a time, refreshed after half of it: it goes on beside the other tests of this file."""
+    s = Called("refreshed")
+    s.expect_invite(has="Session-Expires: *90")
+    s.answer(422, "Session Interval Too Small", headers=["Min-SE: 95"])
+    s.expect("ACK")
+    s.expect("INVITE", has="Session-Expires: *95.*Min-SE: *95|Min-SE: *95.*Session-Expires: *95")
+    s.answer(200, "OK", sdp(), ["Session-Expires: 95;refresher=uac", "Require: timer", "Allow: INVITE, ACK, BYE, CANCEL"])
+    s.expect("ACK")
+    s.expect("INVITE", has="Session-Expires: *95;refresher=uac")
+    s.answer(200, "OK", sdp(), ["Session-Expires: 95;refresher=uac", "Require: timer"], tag="")
+    s.expect("ACK")
+    s.expect_bye()
+    with Sipp(tmp_path_factory.mktemp("refreshed"), s, timeout_s=120) as sipp, \
+            Door(tmp_path_factory.mktemp("refreshing"), {"sip.session_s": 90}, heap=BURST_HEAP) as door:
+        words = door.call(sipp.uri)
+        yield sipp, door, words
+
+
 @pytest.fixture(autouse=True)
 def free(door):
     yield
@@ -510,3 +530,13 @@ def test_info_keys_open(door, run):
     door.wait_relay(1)
     sipp.done()
     door.wait_relay(0)
+
+
+def test_session_timer_the_door_refreshes(refreshed):
+    """A wish that is too short there is asked for again (422), and the call is refreshed before its time is over."""
+    sipp, door, words = refreshed
+    assert "In a call with" in words
+    sipp.wait("Session-Expires: 95;refresher=uac", 3, timeout_s=60)
+    door.wait_flow(receives=False)
+    door.hangup()
+    sipp.done()
