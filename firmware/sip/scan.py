@@ -1,7 +1,9 @@
-"""The hot path: bytes in, positions of their parts out. Kernels in viper: they allocate nothing and raise nothing.
+"""The hot path: bytes in, positions of their parts out, and then the values that are there. Kernels in viper: those that find
+positions allocate nothing and raise nothing, those that make values raise MemoryError at the most.
 
-scan() makes the index of a message: eight words about it, then four for each header field line. decode() finds the parts of the fields that every message must have.
-Positions are 16 bits wide, so a message is at most 65,535 bytes. Bounds are kept by the kernels themselves.
+scan() makes the index of a message: eight words about it, then four for each header field line. decode() finds the parts of
+the fields that every message must have, fill() and each() make objects of them. Positions are 16 bits wide, so a message is at
+most 65,535 bytes. Bounds are kept by the kernels themselves: no field ends a message, a byte that ends it always follows.
 """
 
 from array import array
@@ -678,7 +680,7 @@ def decode(buf: ptr8, i: int, e: int, w: ptr16, p: ptr16) -> int:
                 j = buf[i] - 48
                 if j < 0 or j > 9:
                     break
-                if c > 214748363:
+                if c > 214748363 and (c > 214748364 or j > 7):
                     bad |= bit
                     c = 0
                 c = c * 10 + j

@@ -108,38 +108,39 @@ def parse(body):
     media = []
     one = None
     for line in body.split(b"\n"):
-        if line[1:2] != b"=":
+        n = len(line)
+        if n < 2 or line[1] != 61:
             if line.strip(b"\r\n \t\0"):
                 raise SdpError("a line without =")
             continue
         key = line[0]
         if key == 97:  # a=
-            line = line[2:].rstrip()
-            colon = line.find(b":")
-            if colon < 0:
-                if line in _DIRECTIONS:
-                    if one:
-                        one.direction = _DIRECTIONS.index(line)
-                    else:
-                        direction = _DIRECTIONS.index(line)
-            elif not one:
-                pass
-            elif line.startswith(b"rtpmap:"):
-                parts = line[7:].split()
-                if len(parts) >= 2 and len(one.maps) < _MAX_FORMATS:
+            if line.startswith(b"a=rtpmap:"):
+                parts = line[9:].split()
+                if one and len(parts) >= 2 and len(one.maps) < _MAX_FORMATS:
                     name = parts[1].split(b"/")
                     rate = name[1] if len(name) > 1 else b""
                     # RFC 8866 6.6: one channel when not said
                     mono = len(name) < 3 or name[2] == b"1"
                     rate_hz = int(rate) if mono and rate.isdigit() and len(rate) < 7 else 0
                     one.maps[parts[0]] = (name[0].upper(), rate_hz)
-            elif line.startswith(b"ptime:") or line.startswith(b"maxptime:"):
-                value = line[colon + 1 :].strip().split(b".")[0]
-                if value.isdigit() and len(value) < 5:
-                    if colon == 5:
+            elif n > 32:
+                # longer than anything else that matters: no copy of it is made
+                pass
+            elif line.startswith(b"a=ptime:") or line.startswith(b"a=maxptime:"):
+                value = line.split(b":")[1].strip().split(b".")[0]
+                if one and value.isdigit() and len(value) < 5:
+                    if line[2] == 112:
                         one.ptime_ms = int(value)
                     else:
                         one.maxptime_ms = int(value)
+            elif line.find(b":") < 0:
+                line = line[2:].rstrip()
+                if line in _DIRECTIONS:
+                    if one:
+                        one.direction = _DIRECTIONS.index(line)
+                    else:
+                        direction = _DIRECTIONS.index(line)
         elif key == 109:  # m=
             parts = line[2:].split()
             if len(parts) < 4:

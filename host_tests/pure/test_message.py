@@ -2,7 +2,7 @@ from expect import raises
 from sip import message as m
 from sip.address import parse_via
 from sip.message import Message, ParseError, compose, parse, response
-from sip.scan import H_CALL_ID, H_FROM, H_RECORD_ROUTE, H_ROUTE, H_TO, H_VIA, H_WWW_AUTHENTICATE, field
+from sip.scan import H_CALL_ID, H_CONTACT, H_FROM, H_RECORD_ROUTE, H_ROUTE, H_TO, H_VIA, H_WWW_AUTHENTICATE, field
 
 H_ALLOW = field(b"allow")
 H_SUBJECT = field(b"subject")
@@ -202,3 +202,83 @@ def test_unknown_methods_and_case():
 def test_default_reasons():
     assert m.reason_of(100) == b"Trying" and m.reason_of(486) == b"Busy Here" and m.reason_of(603) == b"Decline"
     assert m.reason_of(299) == b"Unknown" and m.reason_of(0) == b"Unknown"
+
+
+# Messages of our own with what RFC 4475 (3.1.1, 3.1.2, 3.3) and RFC 5118 found parsers to stumble over.
+TORTUOUS = (
+    b"\r\n\r\n!odd.Method~`' sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@h.example.com;x SIP/2.0\r\n"
+    b"TO :\r\n sip:b@[2001:db8::10]   ;   tag    = 1918181833n ; tag2=x\r\n"
+    b"from   : \"J Rosenberg \\\\\\\"\"       <sip:j%20r@h.example.com;lr?Route=%3Csip:x%3E>\r\n  ;\r\n  tag = 98asjd8\r\n"
+    b"MaX-fOrWaRdS: 0068\r\n"
+    b"Call-ID: 0ha0isnda977644900765@192.0.2.15!~\r\n"
+    b"cseq:   0009\r\n  !odd.Method~`'\r\n"
+    b"v:  SIP  / 2.0  / TCP     192.0.2.2   ;branch = z9hG4bK30239 , sip/2.0/UDP [2001:db8::9:1]:5070;received=[2001:db8::9:255];\r\n"
+    b"\thidden;branch=\";no\"\r\n"
+    b"Via: SIP / 2.0 / TLS-SCTP\r\n spindle.example.com ;\r\n  rport  = 65535 ; branch  =   z9hG4bK9ikj8\r\n"
+    b"NewFangledHeader:   newfangled value\r\n continued newfangled value\r\n"
+    b"UnknownHeaderWithUnusualValue: ;;,,;;,;\"<\r\n"
+    b"Route:\r\n <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\n"
+    b"m:\"Quoted, <string>; \\\"\\\"\" <sip:j@h;x=\"> ; newparam =\r\n  newvalue ;\r\n  q = 0.33, <tel:+1>\r\n"
+    b"l : 4\r\nempty:\r\n\r\nbodytrailing"
+)
+
+
+def test_a_tortuous_message_is_understood():
+    broken = raises(ParseError, lambda: parse(TORTUOUS).contact)
+    assert broken.reason == b"Bad Contact"  # a quote in a URI
+    r = parse(TORTUOUS.replace(b'h;x=">', b"h;x=1>"))
+    r.check()
+    assert r.method == r.cseq_method == b"!odd.Method~`'" and r.cseq == 9 and r.max_forwards == 68
+    assert r.uri.startswith(b"sip:1_unusual.URI~(") and r.uri.endswith(b"@h.example.com;x")
+    assert (r.to_display, r.to_uri, r.to_tag) == (b"", b"sip:b@[2001:db8::10]", b"1918181833n")
+    assert (r.from_display, r.from_tag) == (b'J Rosenberg \\"', b"98asjd8")
+    assert r.from_uri == b"sip:j%20r@h.example.com;lr?Route=%3Csip:x%3E"
+    assert [tuple(one) for one in r.each_via()] == [
+        (b"TCP", b"192.0.2.2", 0, b"z9hG4bK30239", None, None),
+        (b"UDP", b"2001:db8::9:1", 5070, b'";no"', b"[2001:db8::9:255]", None),
+        (b"TLS-SCTP", b"spindle.example.com", 0, b"z9hG4bK9ikj8", None, 65535),
+    ]
+    assert r.uris(H_ROUTE) == [b"sip:services.example.com;lr;unknownwith=value;unknown-no-value"]
+    assert r.uris(H_CONTACT) == [b"sip:j@h;x=1", b"tel:+1"] and r.contact.display == b'Quoted, <string>; ""'
+    assert r.contact.param(b"q") == b"0.33" and r.contact.param(b"newparam") == b"newvalue"
+    assert r.body == b"body" and r.call_id == b"0ha0isnda977644900765@192.0.2.15!~"
+
+
+def test_tortures_that_are_refused():
+    good = TORTUOUS.replace(b'h;x=">', b"h;x=1>")
+    for old, new, code, reason in (
+        (b"0009", b"36893488147419103232", 400, b"Bad CSeq"), (b"l : 4", b"l : -999", 400, b"Bad Content-Length"),
+        (b"0068", b"300", 400, b"Bad Max-Forwards"), (b"l : 4", b"l : 13", 400, b"Body Shorter Than Content-Length"),
+        (b"@h.example.com;x SIP/2.0", b"@h.example.com; x SIP/2.0", 400, b"Bad Start Line"),
+        (b"@h.example.com;x SIP/2.0", b"@h.example.com;x SIP/2.0  ", 400, b"Bad Start Line"),
+        (b"@h.example.com;x SIP/2.0", b"@h.example.com;x SIP/7.0", 505, b"Version Not Supported"),
+        (b"TO :\r\n sip:", b"TO :\r\n \"unterminated <sip:", 400, b"Bad To"), (b"j%20r@h", b"j r@h", 400, b"Bad From"),
+        (b"from   : ", b"from   : Bell, Alexander <sip:a@b>;tag=1\r\nX: ", 400, b"Bad From"),
+        (b"<sip:j%20r@h.example.com;lr?Route=%3Csip:x%3E>", b"sip:j@h?Route=%3Csip:x%3E", 400, b"Bad From"),
+        (b"TO :", b"t: sip:a@b\r\nTO :", 400, b"Bad To"), (b"empty:", b"not a field", 400, b"Bad Header Line"),
+        (b"  !odd.Method~`'\r\nv", b"  INVITE\r\nv", 400, b"CSeq Names Another Method"),
+    ):  # fmt: skip
+        assert old in good, old
+        e = raises(ParseError, lambda: parse(good.replace(old, new)).check())
+        assert (e.code, e.reason, e.message is not None) == (code, reason, True), new
+    for old in (b", sip/2.0/UDP [2001:db8::9:1]:5070", b"SIP / 2.0 / TLS-SCTP\r\n spindle"):
+        raises(ValueError, parse(good.replace(old, b", ")).each_via)
+    raises(ValueError, parse(good.replace(b"<tel:+1>", b"<tel:+1")).uris, H_CONTACT)
+
+
+def test_uris_of_a_field_that_lists_addresses():
+    r = parse(INVITE)
+    assert r.uris(H_RECORD_ROUTE) == [b"sip:p.b.com;lr", b"sip:q.b.com;lr", b"sip:r.b.com;lr"]
+    assert r.uris(H_CONTACT) == [b"sip:alice@192.0.2.1:5070;ob", b"sip:other@h"] and r.uris(H_ROUTE) == []
+
+
+def test_the_highest_cseq():
+    r = parse(INVITE.replace(b"4294967 ", b"2147483647 "))
+    r.check()
+    assert r.cseq == 2147483647
+
+
+def test_received_that_begins_like_the_host():
+    for received in (b"a.com", b"a.co", b"a.com.", b"b.com", b"A.com"):
+        r = parse(INVITE.replace(b"SIP/2.0/TCP p.b.com", b"SIP/2.0/TCP a.com;received=" + received))
+        assert (r.via.host, r.via.received) == (b"a.com", received)
