@@ -301,6 +301,7 @@ def test_what_the_keys_of_the_server_lead_to(tmp_path):
     assert registration("second.server") == "b'sip:192.0.2.3:5080'"
     assert last("door._agent.tls_name, door._agent.session_expires_s") == "('pbx.example', 1800)"
     assert last("door._agent.tls_ca") == "'ca.der'"
+    assert "The way to the server is TCP." in own_door.run("door.status()")
     own_door.run("door.set('sip.transport', None)")
     own_door.run("await asyncio.sleep_ms(1300)")
     assert last("door._agent.tls_ca") == "''"  # there is no such file: TLS is not what DNS may choose
