@@ -1,7 +1,7 @@
 """What the agent answers where RFC 3261 section 8.2 and the extensions want a certain status, one row a case.
 
 Three it never gives: 421, since it asks no extension of a caller; 423, which is a registrar's; 483, which is for who forwards.
-422 and 491 are tested with what they belong to, in test_session.py and test_modify.py.
+422 and 491 are tested with what they belong to, in test_session_timer.py and test_modify.py.
 """
 
 from virtual_sip import SDP, World, reply, request
