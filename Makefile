@@ -47,7 +47,7 @@ bench: $(VENV)/stamp-test build ## figures of speed and memory, in build/bench.j
 flash: $(VENV)/stamp ## MicroPython onto a board (BOARD=name PORT=/dev/... FIRMWARE=file.bin)
 	@$(BIN)/python tools/flash.py --board '$(BOARD)' --port '$(PORT)' --firmware '$(FIRMWARE)' $(ARGS)
 
-deploy: build ## the intercom onto a board that has MicroPython (BOARD=name PORT=/dev/... CA=for-tls.pem)
+deploy: build ## the intercom onto a board that has MicroPython (BOARD=name PORT=/dev/... CA=x.pem)
 	@$(BIN)/python tools/deploy.py --board '$(BOARD)' --port '$(PORT)' --ca '$(CA)' $(ARGS)
 
 clean: ## remove build/ and .venv, not what a door keeps in its STATE

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from host_tests.rig.door import BURST_HEAP, Door
+from host_tests.rig.door import Door
 from host_tests.rig.wire import Wire
 
 
@@ -17,7 +17,7 @@ FUZZ_MESSAGES = 3000
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory):
-    with Door(tmp_path_factory.mktemp("door"), {}, heap=BURST_HEAP) as door:
+    with Door(tmp_path_factory.mktemp("door"), {}) as door:
         yield door
 
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from host_tests.rig.door import BURST_HEAP, Door
+from host_tests.rig.door import Door
 from host_tests.rig.sipp import Sipp
 from host_tests.rig.wire import Wire
 
@@ -14,14 +14,14 @@ pytestmark = pytest.mark.needs("micropython")
 @pytest.fixture(scope="module")
 def answering(tmp_path_factory):
     """One door that answers, for the tests that need no other setting."""
-    with Door(tmp_path_factory.mktemp("answering"), {}, heap=BURST_HEAP) as door:
+    with Door(tmp_path_factory.mktemp("answering"), {}) as door:
         yield door
 
 
 @pytest.fixture(scope="module")
 def ringing(tmp_path_factory):
     """One door that rings."""
-    with Door(tmp_path_factory.mktemp("ringing"), {"call.incoming": "ring"}, heap=BURST_HEAP) as door:
+    with Door(tmp_path_factory.mktemp("ringing"), {"call.incoming": "ring"}) as door:
         yield door
 
 
@@ -112,7 +112,7 @@ def test_moved_to_where_we_cannot_call_ends_in_words(answering, tmp_path):
 
 @pytest.mark.needs("sipp")
 def test_no_answer_is_cancelled(tmp_path):
-    with Door(tmp_path / "door", {"call.ring_s": 5}, heap=BURST_HEAP) as door, Sipp(tmp_path / "sipp", "uas_ring") as sipp:
+    with Door(tmp_path / "door", {"call.ring_s": 5}) as door, Sipp(tmp_path / "sipp", "uas_ring") as sipp:
         words = door.call(sipp.uri, timeout_s=15)
         assert "ended" in words
         sipp.done()                                         # CANCEL and ACK came
@@ -129,7 +129,7 @@ def test_early_sound_then_answer(answering, tmp_path):
 
 def test_nobody_there_at_all(tmp_path):
     """No port is open there: 64*T1 later the call ends in words; hanging up before that needs no answer either."""
-    with Door(tmp_path, {}, heap=BURST_HEAP) as door:
+    with Door(tmp_path, {}) as door:
         door.start_call("sip:nobody@127.0.99.9")
         door.wait_status("Calling")
         door.hangup()

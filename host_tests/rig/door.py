@@ -23,8 +23,9 @@ HEAP = "96wK"
 _SHOW_LOGS = "pytest" in sys.modules        # which shows it only with a test that fails
 
 
-# For a door that takes dozens of calls a minute, many begun at its prompt: in 96wK its heap may then be in pieces too small
-# for the line that is typed. What 96wK holds is tested in test_call_baresip.py, test_register_kamailio.py, test_console.py.
+# For a door that takes dozens of calls a minute with all that phones and PBXs do in them, over TCP and TLS too: what a
+# stream and a changed call load then may not fit beside it in 96wK. Dozens of plain calls over UDP a minute, many begun at
+# the prompt, and all that is no SIP hold in 96wK: test_call_sipp.py, test_bad_input.py.
 BURST_HEAP = "112wK"
 
 
