@@ -1,5 +1,11 @@
 """Short private names: what is replaced, what must not be, and that the program stays the same."""
 
+import re
+
+import pytest
+
+from host_tests.rig.door import Door
+from host_tests.rig.wire import Wire
 from tools import names
 
 TWO = {
@@ -111,3 +117,19 @@ def run():
     assert _parameter_kept(simple + "KEY = 'weight'\n", "weight")
     assert _parameter_kept("def scale(*, weight):\n    return weight\n", "weight")
     assert _parameter_kept("def scale(weight=1):\n    return weight\n", "weight")
+
+
+@pytest.mark.needs("micropython")
+def test_the_table_of_names_has_room(tmp_path):
+    """At 1,260 names of ours it would double, which takes 14 KB in one piece: a door that has been called and talked to is
+    well below."""
+    with Door(tmp_path) as door, Wire((door.address, 5060)) as wire:
+        ok = wire.call()
+        door.status()
+        wire.bye(ok)
+        door.wait_no_call()
+        door.set("door.open_s", 4)
+        door.call(wire.uri.replace("sip:wire", "soap:wire"))
+        door.console("door.show()")
+        out = door.console("import micropython; micropython.qstr_info()")
+        assert int(re.search(r"n_qstr=(\d+)", out).group(1)) < 1200, out
