@@ -79,9 +79,10 @@ HOLDS = {
 }
 
 
-@pytest.mark.parametrize("way", HOLDS)
-@pytest.mark.parametrize("scenario", [Calling, Called])
-def test_held_and_taken_back(door, run, scenario, way):
+@pytest.mark.parametrize("scenario, way, transport", [
+    (scenario, way, "udp") for scenario in (Calling, Called) for way in HOLDS] + [
+    (Calling, "inactive", "tcp"), (Called, "sendonly", "tcp")])
+def test_held_and_taken_back(door, run, scenario, way, transport):
     offer, answer = HOLDS[way]
     s = scenario("hold")
     s.call() if scenario is Calling else s.take()
@@ -95,7 +96,7 @@ def test_held_and_taken_back(door, run, scenario, way):
     s.ack()
     s.pause(500)
     s.bye()
-    sipp = run(s)
+    sipp = run(s, transport=transport)
     if scenario is Called:
         door.start_call(sipp.uri)
     assert sipp.rtp.flows()

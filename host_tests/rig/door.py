@@ -135,6 +135,7 @@ class Door:
 
     def console(self, line, timeout_s=15):
         """Type a line at its prompt -> what was printed until it was done (and what it said meanwhile)."""
+        self.board._drain()                 # what its pins did: unread for a minute, the board would stop telling
         self._marks += 1
         mark = "#%d;" % self._marks         # a comment: its echo comes after all that the line prints
         with self._new:
