@@ -447,6 +447,7 @@ class Agent:
             status, reason = verdict
             lines = old = ()
         if status:
+            self.spare()
             self._reply(request, source, status, lines, reason)
             return
         transaction = self.transactions.server(request, self._reply_to(request, source), source)
@@ -467,6 +468,7 @@ class Agent:
             if transaction.data is None and transaction.request is not None:
                 # Silence here, and the caller would repeat itself (8.2.6.1).
                 transaction.respond(100, response(request, 100, source=source))
+            self.spare()  # it may ring for a while
         except Exception as error:
             if isinstance(error, MemoryError) and transaction.data is None:
                 self.transactions.forget(transaction)

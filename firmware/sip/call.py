@@ -536,8 +536,7 @@ class Call:
             return self.peer
 
     def _tell(self, event):
-        if event == "up" or event == "ended":
-            self.agent.spare()
+        self.agent.spare()
         if self.transfer:
             try:
                 lend("sip.handing").told(self, event)
