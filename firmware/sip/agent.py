@@ -153,8 +153,11 @@ class Agent:
     def contact_uri(self, user, peer=None):
         """Our Contact's URI, as bytes, for who hears of us by `peer`."""
         place = self.public
-        if not place or not peer or not self.registration or not self.registration.is_server(peer[0]):
+        registration = self.registration
+        if not place or not peer or not registration or not registration.is_server(peer[0]):
             place = self.place()
+        elif (len(peer) > 2) != (len(registration.peer or peer) > 2):
+            place = self.place()  # what was seen of a connection leads nowhere over UDP, nor the other way round
         uri = b"sip:%s@%s" % (user.encode(), place)
         return b"%s;transport=%s" % (uri, peer[2].lower()) if peer and len(peer) > 2 else uri
 

@@ -678,6 +678,8 @@ def test_over_tcp_the_contact_is_the_connections_own_end():
     agent.call("101", "192.0.2.1", 5000)
     invite = pbx.last(method=b"INVITE")
     assert invite.contact_uri == b"sip:door@192.0.2.1:40001;transport=tcp" and invite.via.transport == b"TCP"
+    # a route of the same server over UDP: its port is not the connection's
+    assert agent.contact_uri("door", ("192.0.2.2", 5060)) == b"sip:door@192.0.2.1:5060"
 
 
 def test_a_lost_connection_is_made_again_at_once_but_not_for_ever():
