@@ -51,7 +51,7 @@ deploy: build ## the intercom onto a board that has MicroPython (BOARD=name PORT
 	@$(BIN)/python tools/deploy.py --board '$(BOARD)' --port '$(PORT)' --ca '$(CA)' $(ARGS)
 
 clean: ## remove build/ and .venv, not what a door keeps in its STATE
-	rm -rf build $(VENV) .pytest_cache .hypothesis
+	rm -rf build $(VENV) .pytest_cache
 
 # One stamp for each set of packages; made again when its list changes.
 $(VENV)/stamp: requirements.txt

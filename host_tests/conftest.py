@@ -25,6 +25,9 @@ from tools import build, peers  # noqa: E402
 
 IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
 
+# What hypothesis remembers from run to run is no part of the sources.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / "build/hypothesis"))
+
 # Debian puts servers where only root's PATH looks.
 os.environ["PATH"] = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
 

@@ -335,3 +335,15 @@ def test_fifth_call_is_told_busy(answering):
         for wire in wires:
             wire.close()
     answering.wait_no_call()
+
+
+def test_what_a_door_does_not_use_is_not_in_its_heap(answering, wire):
+    """Over UDP, without a server: no streams, TLS, registration or names, and nothing that a call needs but at its begin."""
+    ok = wire.call()
+    loaded = answering.console("sorted(__import__('sys').modules)")
+    assert wire.bye(ok).status == 200
+    assert "'sip.call'" in loaded and "'media.stream'" in loaded
+    for name in ("stream", "streaming", "tls", "registration", "registering", "resolver", "digest", "sdp", "session", "reliable",
+                 "refer", "replaces", "moved", "modify", "forks", "redact"):
+        assert "'sip.%s'" % name not in loaded
+    assert "'door.trace" not in loaded and "'board.clock'" not in loaded

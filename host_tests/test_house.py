@@ -124,3 +124,16 @@ def test_constructs_that_a_board_can_not_afford():
             if isinstance(node, ast.AnnAssign):
                 found.append("%s:%d: annotated assignment" % (path, node.lineno))
     assert not found, "\n".join(found)
+
+
+def test_what_files_say_of_a_flow_is_the_same_in_each():
+    """A file that is loaded for the moment does not import for a number what would then stay: it writes the number again."""
+    said = {}
+    for path in FILES:
+        for node in ast.parse((FIRMWARE / path).read_text()).body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and path.parts[0] == "sip":
+                name = node.targets[0].id if isinstance(node.targets[0], ast.Name) else ""
+                if name in ("_WAITING", "_CONNECTING", "_SHAKING", "_OPEN", "_ENDING", "_BROKEN", "_GOES_ON"):
+                    said.setdefault(name, {}).setdefault(ast.literal_eval(node.value.args[0]), []).append(str(path))
+    assert {name: values for name, values in said.items() if len(values) > 1} == {}
+    assert len(said["_OPEN"][3]) > 2 and len(said["_GOES_ON"][2]) > 1

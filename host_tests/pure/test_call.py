@@ -1,20 +1,11 @@
 """Calls between two agents, and between an agent and a phone played by hand, in virtual time."""
 
+from virtual_call import Log, each_third
 from virtual_sip import SDP, World, reply, request
 
 from sip.message import parse
 
 SERVER = ("192.0.2.1", 5060)
-
-
-class Log:
-    """Collects a call's events, and what was known at each."""
-
-    def __init__(self):
-        self.events = []
-
-    def __call__(self, call, event):
-        self.events.append(event)
 
 
 def door(admit=None, mode=None):
@@ -493,13 +484,7 @@ def test_two_agents_talk_with_every_third_datagram_lost():
 
     one = world.agent("192.0.2.1")
     two = world.agent("192.0.2.2", on_call=on_call)
-    count = [0]
-
-    def lose(data, source, peer):
-        count[0] += 1
-        return count[0] % 3 == 1
-
-    world.lose = lose
+    world.lose = each_third()
     log = Log()
     call = one.call("sip:door@192.0.2.2", "192.0.2.1", 5000, log)
     world.run(3000)

@@ -1,32 +1,15 @@
 """An INVITE of ours that several phones ring for and answer (RFC 3261 13.2.2.4, RFC 6228), and CANCEL races, in virtual time."""
 
-from virtual_sip import SDP, World, reply, request
+from virtual_call import calling
+from virtual_sip import SDP, reply, request
 
 from sip.scan import field
 
 RACK = field(b"rack")
 
 
-class Log:
-    def __init__(self):
-        self.events = []
-
-    def __call__(self, call, event):
-        self.events.append(event)
-
-
 def sdp(port):
     return SDP.replace(b"4000", b"%d" % port)
-
-
-def calling():
-    """The door calls; each phone is a To tag at 192.0.2.2 with a Contact of its own: (world, agent, phone, call, log, INVITE)."""
-    world = World()
-    agent = world.agent("192.0.2.1")
-    phone = world.phone("192.0.2.2")
-    log = Log()
-    call = agent.call("sip:phone@192.0.2.2", "192.0.2.1", 5000, log)
-    return world, agent, phone, call, log, phone.last(method=b"INVITE")
 
 
 def says(phone, invite, tag, status, body=b"", more=()):

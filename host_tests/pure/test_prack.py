@@ -1,5 +1,6 @@
 """Reliable provisional responses and PRACK (RFC 3262), both sides, in virtual time."""
 
+from virtual_call import Log, calling, each_third
 from virtual_sip import SDP, World, reply, request
 
 from sip.scan import field
@@ -12,24 +13,6 @@ TO = b"<sip:door@192.0.2.1>"
 
 def reliable(rseq):
     return (b"Require: 100rel", b"RSeq: %d" % rseq)
-
-
-class Log:
-    def __init__(self):
-        self.events = []
-
-    def __call__(self, call, event):
-        self.events.append(event)
-
-
-def calling():
-    """The door calls the phone: (world, agent, phone, call, log, its INVITE)."""
-    world = World()
-    agent = world.agent("192.0.2.1")
-    phone = world.phone("192.0.2.2")
-    log = Log()
-    call = agent.call("sip:phone@192.0.2.2", "192.0.2.1", 5000, log)
-    return world, agent, phone, call, log, phone.last(method=b"INVITE")
 
 
 def called(do, body=SDP, more=(b"Require: 100rel",)):
@@ -311,13 +294,7 @@ def test_two_agents_where_everything_is_reliable():
     one = world.agent("192.0.2.1")
     two = world.agent("192.0.2.2", on_call=on_call)
     one.ABOUT = one.ABOUT + b"\r\nRequire: 100rel"
-    count = [0]
-
-    def lose(data, source, peer):
-        count[0] += 1
-        return count[0] % 3 == 1
-
-    world.lose = lose
+    world.lose = each_third()
     log = Log()
     here = one.call("sip:door@192.0.2.2", "192.0.2.1", 5000, log)
     world.run(9000)

@@ -1,6 +1,6 @@
 """Session timers (RFC 4028): who refreshes, when, and when a call is given up; in virtual time."""
 
-from virtual_call import There
+from virtual_call import There, each_third
 from virtual_sip import SDP, World, reply, request
 
 from sip.scan import field
@@ -273,13 +273,7 @@ def test_two_agents_one_refreshes_for_hours():
     two = world.agent("192.0.2.2", on_call=on_call)
     here = one.call("sip:door@192.0.2.2", "192.0.2.1", 5000)
     world.run(1000)
-    count = [0]
-
-    def lose(data, source, peer):
-        count[0] += 1
-        return count[0] % 3 == 1
-
-    world.lose = lose
+    world.lose = each_third()
     world.run(4 * 3600000)
     assert here.state == calls[0].state == "up"
     sent = world.sent(b"UPDATE")

@@ -6,11 +6,34 @@ from sip.sdp import parse as parse_sdp
 
 
 class Log:
+    """Collects a call's events."""
+
     def __init__(self):
         self.events = []
 
     def __call__(self, call, event):
         self.events.append(event)
+
+
+def calling():
+    """The door calls a phone played by hand: (world, agent, phone, call, log, the INVITE)."""
+    world = World()
+    agent = world.agent("192.0.2.1")
+    phone = world.phone("192.0.2.2")
+    log = Log()
+    call = agent.call("sip:phone@192.0.2.2", "192.0.2.1", 5000, log)
+    return world, agent, phone, call, log, phone.last(method=b"INVITE")
+
+
+def each_third():
+    """For World.lose: of three datagrams the first is lost."""
+    count = [0]
+
+    def lose(data, source, peer):
+        count[0] += 1
+        return count[0] % 3 == 1
+
+    return lose
 
 
 class There:

@@ -15,13 +15,13 @@ import time
 from tools import build
 
 from . import addresses
-from .process import RigError
+from .process import RigError, Stopped
 from .wire import Message
 
 _SCRIPT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sip_alone_script.py")
 
 
-class Alone:
+class Alone(Stopped):
     """An agent at an address of its own, which answers the first call (`what` "answer") or refuses all ("refuse")."""
 
     def __init__(self, what, server=None, heap="96wK"):
@@ -81,12 +81,6 @@ class Alone:
         self._child.stdin.close()
         self._child.stdout.close()
         addresses.give_back(self.address)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 class Registrar:

@@ -16,7 +16,7 @@ import socket
 import time
 
 from . import addresses
-from .process import Process, RigError
+from .process import Process, RigError, Stopped
 
 _CONTROL_PORT = 4444
 _CONFIG = """poll_method epoll
@@ -60,7 +60,7 @@ ringback_disabled yes
 """
 
 
-class Baresip:
+class Baresip(Stopped):
     """A phone `user` at an address of its own, `source` the 8 kHz WAV it speaks. With `registrar` ("host[:port]") it registers
     there with `password` and calls through it. `answers` "auto" takes calls by itself, "manual" waits for accept().
     `transport` "udp", "tcp" or "tls" is how it registers, or is called directly (TLS: at its port plus one, and `certificate`
@@ -226,9 +226,3 @@ class Baresip:
             self._control.close()
         self.process.stop(patience_s=0.5)       # it would wait for the answer to its BYE, from a door that may be gone
         addresses.give_back(self.address)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

@@ -17,7 +17,7 @@ import time
 from tools.virtual_board import VirtualBoard
 
 from . import addresses
-from .process import RigError
+from .process import RigError, Stopped
 
 HEAP = "96wK"
 _SHOW_LOGS = "pytest" in sys.modules        # which shows it only with a test that fails
@@ -29,7 +29,7 @@ _SHOW_LOGS = "pytest" in sys.modules        # which shows it only with a test th
 BURST_HEAP = "112wK"
 
 
-class Door:
+class Door(Stopped):
     """`settings` is its config.json; `mic` a WAV file it hears (from when its microphone starts, with a call), else silence.
     `dns` is the name server of its network, if it has one. `speaker` is the path of the WAV file its loudspeaker plays into,
     complete after stop(). `files` are copied to its flash: {name there: path}."""
@@ -265,9 +265,3 @@ class Door:
                 if _SHOW_LOGS:
                     print("--- the door's console\n" + self._text[-4000:])
             addresses.give_back(self.address)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

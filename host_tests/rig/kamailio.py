@@ -16,7 +16,7 @@ import socket
 import time
 
 from . import addresses
-from .process import Process, RigError
+from .process import Process, RigError, Stopped
 
 _CONFIG = """#!KAMAILIO
 debug=2
@@ -157,7 +157,7 @@ onreply_route {{
 """
 
 
-class Kamailio:
+class Kamailio(Stopped):
     """`users` is {name: password}. `qop` "auth" or "" (RFC 2069 style); `calls_need_password`: INVITEs are challenged with 407.
     A nonce is good for `nonce_expire_s`; bindings live `min_expires_s` (less is refused with 423) to `max_expires_s`.
     `inside_need_password` are users whose requests inside a call (BYE, re-INVITE, ...) are challenged too. `certificate` is a
@@ -300,9 +300,3 @@ class Kamailio:
     def stop(self):
         self.process.stop()
         addresses.give_back(self.address)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

@@ -11,7 +11,7 @@ off).
 import os
 
 from . import addresses
-from .process import Process
+from .process import Process, Stopped
 
 _CONFIG = """[sip]
 sip_port={udp}
@@ -71,7 +71,7 @@ _CODECS = ("PCMU/8000", "PCMA/8000", "opus/48000/2", "G729/8000", "speex/32000",
            "AAL2-G726-40/8000", "G726-16/8000", "G726-24/8000", "G726-32/8000", "G726-40/8000")
 
 
-class Linphone:
+class Linphone(Stopped):
     """A phone `user` at an address of its own, that plays the WAV `source` (8 kHz). `answers` "auto" or "manual". `keys` are sent
     as "rfc2833" events or by "info". With `registrar` it registers there, without a word, over `transport` (TLS: `authority` is
     the path of a PEM file of those it trusts)."""
@@ -154,9 +154,3 @@ class Linphone:
         os.close(self._input)
         self.process.stop(patience_s=0.5)
         addresses.give_back(self.address)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

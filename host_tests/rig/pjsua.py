@@ -11,10 +11,10 @@ import sys
 import time
 
 from . import addresses
-from .process import Process, RigError
+from .process import Process, RigError, Stopped
 
 
-class Pjsua:
+class Pjsua(Stopped):
     """A phone `user` at an address of its own that plays the WAV `source`. `answers` "auto" or "manual"; `transports` those it
     opens ("udp", "tcp", "tls" as client, trusting `authority`, a PEM file's path). With `registrar`, a URI as
     "sip:127.0.100.3:5061;transport=tls", it registers there. `timer` (RFC 4028) and `prack` (RFC 3262) are "no", "yes" or
@@ -121,9 +121,3 @@ class Pjsua:
             pass
         self.process.stop(patience_s=0.5)
         addresses.give_back(self.address)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

@@ -27,7 +27,17 @@ def _in_child():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-class Process:
+class Stopped:
+    """What is stopped, by its stop(), at the end of a with statement."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Process(Stopped):
     """`command` running in `folder`, its output in the file `folder`/log; it reads from the open file `stdin`, or nothing."""
 
     def __init__(self, command, folder, env=None, stdin=subprocess.DEVNULL):
@@ -88,12 +98,6 @@ class Process:
             _running.remove(self)
             if _SHOW_LOGS:
                 print("--- %s (%s)\n%s" % (self.name, self.folder, self.said(3000)))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 @atexit.register

@@ -9,7 +9,7 @@ import socket
 import time
 
 from . import addresses
-from .process import Process, RigError
+from .process import Process, RigError, Stopped
 
 _OWN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sipp")
 
@@ -53,7 +53,7 @@ class Rtp:
         self.socket.close()
 
 
-class Sipp:
+class Sipp(Stopped):
     """One sipp that makes or takes `calls` calls and ends. `scenario` is "uac" or "uas" for the built-in ones, else the name of
     a file in sipp/, in which `keys` fill each {name}, or a Scenario. `transport` is "udp" or "tcp"; `.rtp` hears what is sent to
     the media address it names."""
@@ -136,9 +136,3 @@ class Sipp:
         self.process.stop()
         self.rtp.close()
         addresses.give_back(self.address)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
