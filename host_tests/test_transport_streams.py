@@ -309,7 +309,7 @@ def test_nobody_there_is_said_at_once_and_silence_after_five_seconds(ends):
     server.close()
     user = agent.request(peer)
     agent.until(lambda: user.outcome)
-    assert user.outcome == "TCP: connection refused"
+    assert user.outcome == "TCP: connection refused; nothing listens at that port there"
     server, peer = listening(ends, 0)
     waiting = []
     for _ in range(3):  # so that the queue of who knocks is full and no more is answered

@@ -11,15 +11,9 @@ from micropython import const
 
 _PORT = const(123)
 _WAIT_MS = const(1500)
-_FIRST_YEAR = const(2026)  # a clock that says less was never set
 _TO_1970 = const(25567)  # days from 1900, which NTP counts from
 _TO_2000 = const(36524)
 _DAY_S = const(86400)
-
-
-def is_known():
-    """Whether the board's clock has been set, by us or by whatever keeps it."""
-    return gmtime()[0] >= _FIRST_YEAR
 
 
 def question(stamp):

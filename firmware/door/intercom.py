@@ -177,7 +177,7 @@ class Door:
 
     def _knows_time(self):
         """For TLS, whose certificates have dates: False as long as the clock was never set, which this begins."""
-        if gmtime()[0] > 2025:
+        if gmtime()[0] > 2025:  # less, and nobody has set it since the board was switched on
             return True
         if self._clock_s < 0:
             self._clock_s = self._up_s

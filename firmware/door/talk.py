@@ -25,7 +25,7 @@ def resume(door):
     """See Door.resume()."""
     call = _talking(door)
     if not call.on_hold:
-        return Lines("The other side has put us on hold, and only it can end that." if door._held else "It is not on hold.")
+        return Lines("The other side has put us on hold, and only it can end that." if door._held else "It is not on hold; door.hold() lets it wait.")
     call.resume()
     return Lines("Asking the other side to go on.")
 
@@ -47,7 +47,7 @@ def transfer(door, target):
 def _talking(door):
     call = door._call
     if call is None or call.state != "up":
-        raise Mistake("there is no call that is answered" + (": " + call.words() if call else ""))
+        raise Mistake("there is no call that is answered: " + (call.words() if call else 'door.call("101") makes one.'))
     return call
 
 

@@ -55,7 +55,8 @@ def status(door):
         for line in lines[1:] if door._trouble else lines:  # the first is about the registration
             yield line
         if agent.refused or agent.bad:
-            yield "Turned away: %d requests, and %d datagrams that were no SIP." % (agent.refused, agent.bad)
+            yield 'Turned away: %d requests, and %d datagrams that were no SIP; door.trace("ladder") shows whose.' % (
+                agent.refused, agent.bad)
     registration = door._registration
     if registration and registration.peer and len(registration.peer) > 2:
         yield "The way to the server is %s." % registration.peer[2].decode()

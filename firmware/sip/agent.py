@@ -184,7 +184,7 @@ class Agent:
         if kind == b"TCP" or kind == b"TLS":
             return peer + (kind,)
         if kind and kind != b"UDP":
-            raise ValueError("'%s' is a transport that sipdoor does not have" % kind.decode())
+            raise ValueError("'%s' is a transport that sipdoor does not have: udp, tcp or tls" % kind.decode())
         return peer
 
     def resolve(self, raw):

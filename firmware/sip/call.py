@@ -346,18 +346,47 @@ class Call:
         if not message.body:
             self.media = dialog.media
             return self.media is not None
-        try:
-            sdp = self.agent.sdp()
-            media = sdp.accept(sdp.parse(self.agent.session_of(message)), self._local)
-            if media:
-                self.agent.pack(media.host, media.port)
-        except ValueError:
-            # No SDP, or sound at a name: that is not looked up while somebody waits to be heard.
-            media = None
+        media = self.accepted(message, self._local)
         if media is None:
             return False
         self.media = dialog.media = media
         return True
+
+    def accepted(self, message, ours):
+        """What their answer in a message makes of the offer `ours`: Negotiated, None when there is none or it does not fit."""
+        try:
+            answer = self.agent.session_of(message)
+            if not answer:
+                return None
+            sdp = self.agent.sdp()
+            media = sdp.accept(sdp.parse(answer), ours)
+            if media:
+                self.agent.pack(media.host, media.port)
+        except ValueError:
+            # No SDP, or sound at a name: that is not looked up while somebody waits to be heard.
+            return None
+        return media
+
+    def answering(self, offer):
+        """(our answer to an offer of theirs, Negotiated), (None, None) when nothing fits. The same offer again gets the same
+        answer, version and all (RFC 3264 8)."""
+        sdp = self.agent.sdp()
+        host, port = self._media_address
+        direction = b"sendonly" if self.on_hold else b"sendrecv"
+        version = self._version + (self._local is None)
+        try:
+            session = sdp.parse(offer)
+            body, media = sdp.answer(session, host, port, self._session, version, direction=direction)
+            if body is None:
+                return None, None
+            self.agent.pack(media.host, media.port)
+        except ValueError:
+            return None, None
+        if self._local is not None and body != self._local:
+            version += 1
+            body = sdp.answer(session, host, port, self._session, version, direction=direction)[0]
+        self._version = version
+        return body, media
 
     def _cancel(self):
         """CANCEL (9.1), now or as soon as a provisional response allows it."""
@@ -453,19 +482,13 @@ class Call:
 
     def _local_sdp(self):
         """Our SDP: the answer to their offer, or an offer; None when nothing fits. Sets `media`."""
-        host, port = self._media_address
-        self._version += 1
         self._late = not self._offer
         if self._late:
+            host, port = self._media_address
+            self._version += 1
             self._local = lend("sip.offer").offer(host, port, self._session, self._version)
             return self._local
-        sdp = self.agent.sdp()
-        try:
-            body, media = sdp.answer(sdp.parse(self._offer), host, port, self._session, self._version)
-            if body:
-                self.agent.pack(media.host, media.port)
-        except ValueError:
-            body = None
+        body, media = self.answering(self._offer)
         self._offer = None
         if body:
             self.media = media

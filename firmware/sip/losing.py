@@ -41,7 +41,7 @@ def _why(agent, key, error):
     kind = key[2].decode()
     words = lend("sip.tls").words(agent, key[0], error) if kind == "TLS" else ""
     number = error.args[0] if error.args else 0
-    for sign, known in ((ECONNREFUSED, "connection refused"), (ECONNRESET, "connection reset"), (EHOSTUNREACH, "no way there")):
+    for sign, known in ((ECONNREFUSED, "connection refused; nothing listens at that port there"), (ECONNRESET, "connection reset"), (EHOSTUNREACH, "no way there")):
         if number == sign:
             words = words or known
     return "%s: %s" % (kind, words or str(error))

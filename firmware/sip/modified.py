@@ -31,7 +31,7 @@ def asked(call, request, transaction):
     if status or lines:
         call._reply(transaction, status or 422, lines)
         return
-    body, media = answer(call, offer) if offer else (_offer(call), None) if is_invite else (b"", None)
+    body, media = call.answering(offer) if offer else (_offer(call), None) if is_invite else (b"", None)
     agent.spare()
     if body is None:
         call._reply(transaction, 488)
@@ -74,26 +74,6 @@ def _obstacle(call, is_invite, offer):
     return 0
 
 
-def answer(call, offer):
-    """(our answer, Negotiated), (None, None) when nothing fits. The same offer again gets the same answer, version and
-    all (RFC 3264 8)."""
-    sdp = call.agent.sdp()
-    host, port = call._media_address
-    direction = b"sendonly" if call.on_hold else b"sendrecv"
-    try:
-        session = sdp.parse(offer)
-        body, media = sdp.answer(session, host, port, call._session, call._version, direction=direction)
-        if body is None:
-            return None, None
-        call.agent.pack(media.host, media.port)
-    except ValueError:
-        return None, None
-    if body != call._local:
-        call._version += 1
-        body = sdp.answer(session, host, port, call._session, call._version, direction=direction)[0]
-    return body, media
-
-
 def _offer(call):
     """What we offer when a re-INVITE of theirs has no offer: all that we can do, in the media line that carries the
     sound; the lines that were refused stay refused (14.2)."""
@@ -119,10 +99,7 @@ def acknowledged(call, request):
     if call._late:
         call._late = False
         first = call.media is None
-        try:
-            media = read(call, call._local, call.agent.session_of(request))
-        except ValueError:
-            media = None
+        media = call.accepted(request, call._local)
         call.agent.spare()
         if media:
             agreed(call, media)
@@ -133,20 +110,6 @@ def acknowledged(call, request):
         # no answer, or one that does not fit, in a call that has sound: it goes on as it was
     if call._wanted:
         lend("sip.modify").begin(call)
-
-
-def read(call, ours, answer):
-    """Their answer to an offer of ours: Negotiated, or None when there is none or it does not fit."""
-    if not answer:
-        return None
-    sdp = call.agent.sdp()
-    try:
-        media = sdp.accept(sdp.parse(answer), ours)
-        if media:
-            call.agent.pack(media.host, media.port)
-    except ValueError:
-        return None
-    return media
 
 
 def agreed(call, media, tell=False):

@@ -165,9 +165,9 @@ def _refused(call, status, message, proposal):
         call._lifetime = call._lifetime[:2] + (False, False)
         retry_ms = 10
     elif status == 500 or status == 503:
-        value = (message.get(field(b"retry-after")) or b"").split(b";")[0].split(b"(")[0].strip()
-        if value.isdigit() and len(value) < 3:
-            retry_ms = max(1000 * int(value), 10)
+        wait_s = lend("sip.later").retry_after_s(message)
+        if 0 <= wait_s < 100:
+            retry_ms = max(1000 * wait_s, 10)
     if retry_ms:
         _later(call, retry_ms)
         return
@@ -200,10 +200,7 @@ def _accepted(call, proposal, message):
     if proposal:
         hold, body = proposal
         modified = lend("sip.modified")
-        try:
-            media = modified.read(call, body, call.agent.session_of(message))
-        except ValueError:
-            media = None
+        media = call.accepted(message, body)
         call.agent.spare()
         call._local = body
         held = call.on_hold

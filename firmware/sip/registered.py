@@ -8,7 +8,6 @@ from .address import parse_name_addr, parse_uri
 from .scan import H_CONTACT, H_EXPIRES, field
 
 _LONGEST_S = const(86400)
-_ALIVE_MS = const(25000)  # NATs forget a UDP way after 30 s and more (RFC 4787 4.3 wants two minutes)
 _FOLLOWED = const(4)
 _ROUTES = const(4)
 _USUAL = (0, 5060, 5061)  # ports that go without saying
@@ -68,7 +67,7 @@ def succeeded(it, sent, message):
     it.timer = timers.cancel(it.timer)
     it.timer = timers.after(refresh_s * 1000, it.start, True)
     if len(it.peer) == 2 and it.alive is None:
-        it.alive = timers.after(_ALIVE_MS, it.keep_alive)
+        it.keep_alive(True)
     if it.attempts < _FOLLOWED and _seen_elsewhere(it, message.via):
         # The old binding goes with the same REGISTER.
         it.attempts += 1

@@ -8,7 +8,7 @@ from micropython import const
 
 from .address import parse_uri
 from .message import request
-from .scan import H_MIN_EXPIRES, field
+from .scan import H_MIN_EXPIRES
 from .words import text
 
 # Back-off, doubling (the idea of RFC 5626 4.5), in milliseconds. A PBX that was away is found again within five minutes.
@@ -176,9 +176,7 @@ def _refused(it, message):
     start = _ADVICE.find("\n%d " % status)
     if start >= 0:
         problem += "; " + _ADVICE[start + 5 : _ADVICE.find("\n", start + 1)]
-    wait = message.get(field(b"retry-after")) or b""
-    wait = wait.split(b";")[0].split(b"(")[0].strip()
-    wait_s = min(int(wait), _LONGEST_WAIT_S) if wait.isdigit() and len(wait) < 6 else 0
+    wait_s = min(max(lend("sip.later").retry_after_s(message), 0), _LONGEST_WAIT_S)
     failed(it, problem, wait_s, 300 <= status < 500 and status != 408)
 
 

@@ -8,7 +8,7 @@ from .address import parse_uri
 from .message import parse
 from .transaction import token
 
-_ALIVE_MS = const(25000)  # as in registered.py
+_ALIVE_MS = const(25000)  # NATs forget a UDP way after 30 s and more (RFC 4787 4.3 wants two minutes)
 
 
 class Account:
@@ -123,12 +123,13 @@ class Registration:
         elif self.second is not None:
             self.second.lost(peer)
 
-    def keep_alive(self, _):
+    def keep_alive(self, begins):
         """Over UDP: a line break now and then, so that what is between keeps the way open for calls (RFC 5626 3.5 has STUN
         for it, which PBXs do not). Streams have their own."""
         self.alive = None
         if self.contact and len(self.peer) == 2:
-            self.agent.send(b"\r\n", self.peer)
+            if not begins:
+                self.agent.send(b"\r\n", self.peer)
             self.alive = self.agent.timers.after(_ALIVE_MS, self.keep_alive)
 
     def on_response(self, transaction, message):

@@ -2,7 +2,6 @@
 
 from os import urandom
 
-from lend import lend
 from micropython import const
 
 from .scan import H_REQUIRE, field
@@ -63,7 +62,6 @@ def ring(call, host, port):
     if body and not call._late:
         dialog.settled = True
         call._tell("media")
-        call.agent.spare()
     call._repeat_ms = T1
     _again(call, T1)
 
@@ -106,16 +104,15 @@ def pracked(call, request, transaction):
     media = None
     fits = True
     if b"\r\n\r\nv=" in call._provisional or request.body:
-        modified = lend("sip.modified")
         try:
             theirs = call.agent.session_of(request)
         except ValueError:
             theirs = b""
         if not dialog.settled and call._late:
-            media = modified.read(call, call._local, theirs)
+            media = call.accepted(request, call._local)
             fits = media is not None
         elif theirs and dialog.settled:
-            body, media = modified.answer(call, theirs)
+            body, media = call.answering(theirs)
             if body is None:
                 call._reply(transaction, 488)  # the offer is refused, the response is acknowledged all the same
                 body = b""

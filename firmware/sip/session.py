@@ -76,7 +76,7 @@ def due(call):
         call._lifetime = call._lifetime[:3] + (False,)
     else:
         call._bye()
-        call._end(408, "the session was not refreshed in time")
+        call._end(408, "the session was not refreshed in time: the other side, or the way to it, is gone")
 
 
 def _keep(call, seconds, ours, message):

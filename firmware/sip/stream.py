@@ -22,7 +22,6 @@ _LAST_MS = const(3200)
 _BURST = const(6)  # reads of one connection before the others have their turn
 
 # A flow's states
-_WAITING = const(0)  # for the time, or for the end of a call: nothing is opened yet
 _CONNECTING = const(1)
 _SHAKING = const(2)  # TLS: not a byte of ours has gone yet
 _OPEN = const(3)
