@@ -20,7 +20,7 @@ narrow = array("H", [32768] * (23 + 160))
 wide = array("h", bytes(640))
 code = tables.encoding_table(payload_type)
 sample = tables.decoding_table(payload_type)
-state = array("i", (1 << 28,) + levels.microphone_gain(0))
+state = array("i", (3 << 28,) + levels.microphone_gain(0) + (1 << 29,))
 
 with open(source, "rb") as microphone, open(target, "wb") as speaker:
     while microphone.readinto(raw) == 1280:

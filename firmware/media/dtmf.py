@@ -1,51 +1,42 @@
 """Keys of the peer, as telephone events (RFC 4733 2.3): each press is one digit. Our own are in keys.py."""
 
-from collections import deque
+import micropython
 from micropython import const
-from .rtp import timestamp_difference
-
-_TIMESTAMP = const(3)  # of the fields of rtp.parse
-_PAYLOAD_AT = const(6)
-_PAYLOAD_BYTES = const(7)
 
 _QUEUE = const(16)  # digits waiting
 _LONGEST = const(0xFFFF)  # an event longer than this goes on as a further segment (RFC 4733 2.5.1.3)
 
 
-class Receiver:
-    """Telephone events in, digits out. What makes a new press is a new timestamp: the marker may be lost, the end may
-    come three times or never, updates may be lost or come late."""
+@micropython.viper
+def put(packet, fields, digits) -> int:
+    """An event packet that rtp.parse took apart into `fields`: a new press to `digits`, a deque of codes, 0 to 9, * 10, # 11, A
+    to D 12 to 15. -> 0 if it is lost: too short, a code above 15, or nobody fetched the ones before.
 
-    def __init__(self):
-        self.digits = deque((), _QUEUE)  # codes 0 to 15: 0 to 9, * 10, # 11, A to D 12 to 15
-        self.restart()
-
-    def restart(self):
-        """Another source: its timestamps are not comparable."""
-        self._timestamp = 0
-        self._code = -1
-        self._duration = 0
-
-    def put(self, packet, fields):
-        """An event packet that `rtp.parse` took apart into `fields`. -> False if it is lost: too short,
-        a code above 15, or nobody fetched the ones before."""
-        at = fields[_PAYLOAD_AT]
-        if fields[_PAYLOAD_BYTES] < 4 or packet[at] > 15:
-            return False
-        duration = packet[at + 2] << 8 | packet[at + 3]
-        if self._code >= 0:
-            ahead = timestamp_difference(fields[_TIMESTAMP], self._timestamp)
-            if ahead < 0:
-                return True
-            if ahead == 0 or ahead == _LONGEST == self._duration and packet[at] == self._code:
-                # The same press goes on. (A late update must not make the duration shorter.)
-                self._timestamp = fields[_TIMESTAMP]
-                self._duration = max(duration, 0 if ahead else self._duration)
-                return True
-        self._timestamp = fields[_TIMESTAMP]
-        self._duration = duration
-        self._code = packet[at]
-        if len(self.digits) == _QUEUE:
-            return False
-        self.digits.append(packet[at])
-        return True
+    What makes a new press is a new timestamp: the marker may be lost, the end may come three times or never, updates may be
+    lost or come late. Of the last event fields 14 to 16 know the timestamp, the code and 1 (0: none), the duration.
+    """
+    f = ptr32(fields)
+    event = ptr8(uint(ptr8(packet)) + uint(f[6]))
+    if f[7] < 4:
+        return 0
+    code = int(event[0])
+    if code > 15:
+        return 0
+    duration = event[2] << 8 | event[3]
+    if f[15]:
+        ahead = ((f[3] - f[14] + 0x20000000) & 0x3FFFFFFF) - 0x20000000
+        if ahead < 0:
+            return 1
+        if ahead == 0 or (ahead == _LONGEST and f[16] == _LONGEST and code + 1 == f[15]):
+            # The same press goes on. (A late update must not make the duration shorter.)
+            f[14] = f[3]
+            if ahead or duration > f[16]:
+                f[16] = duration
+            return 1
+    f[14] = f[3]
+    f[15] = code + 1
+    f[16] = duration
+    if int(len(digits)) == _QUEUE:
+        return 0
+    digits.append(code)
+    return 1

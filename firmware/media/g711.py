@@ -3,7 +3,7 @@
 Bit for bit what CPython's `audioop` makes of every input. A table answers each sample with one look-up, which is the
 fewest instructions a sample; the tables are small because only quiet samples need fine cells:
 
-    encoding, 1 KiB   cells of 8 (mu-law) or 16 (A-law) near zero, cells of 128 elsewhere
+    encoding, 0.5 KiB magnitudes: cells of 128, then those of 8 (mu-law) or 16 (A-law) near zero; a sign is a bit of the code
     decoding, 0.5 KiB 256 samples
 
 tables.py makes them, once a call.
@@ -17,29 +17,13 @@ def encode_ulaw(samples: ptr16, codes: ptr8, table: ptr8, n: int):
     """n (even) 16-bit samples to n mu-law bytes."""
     while n:
         x = samples[0]
-        if x >> 15:
-            if x >> 11 == 31:
-                codes[0] = table[(x - 57344) >> 3]
-            else:
-                codes[0] = table[(x + 504) >> 7]
-        else:
-            x += 132
-            if x >> 11:
-                codes[0] = table[x >> 7]
-            else:
-                codes[0] = table[(x + 4096) >> 3]
+        sign = x >> 8 & 128
+        x = 65671 - x if sign else x + 132
+        codes[0] = table[x >> 7 if x >> 11 else (x >> 3) + 256] ^ sign
         x = samples[1]
-        if x >> 15:
-            if x >> 11 == 31:
-                codes[1] = table[(x - 57344) >> 3]
-            else:
-                codes[1] = table[(x + 504) >> 7]
-        else:
-            x += 132
-            if x >> 11:
-                codes[1] = table[x >> 7]
-            else:
-                codes[1] = table[(x + 4096) >> 3]
+        sign = x >> 8 & 128
+        x = 65671 - x if sign else x + 132
+        codes[1] = table[x >> 7 if x >> 11 else (x >> 3) + 256] ^ sign
         samples = ptr16(uint(samples) + 4)
         codes = ptr8(uint(codes) + 2)
         n -= 2
@@ -49,16 +33,16 @@ def encode_ulaw(samples: ptr16, codes: ptr8, table: ptr8, n: int):
 def encode_alaw(samples: ptr16, codes: ptr8, table: ptr8, n: int):
     """n (even) 16-bit samples to n A-law bytes."""
     while n:
-        x = (samples[0] + 2048) & 0xFFFF
-        if x >> 12:
-            codes[0] = table[x >> 7]
-        else:
-            codes[0] = table[(x + 8192) >> 4]
-        x = (samples[1] + 2048) & 0xFFFF
-        if x >> 12:
-            codes[1] = table[x >> 7]
-        else:
-            codes[1] = table[(x + 8192) >> 4]
+        x = samples[0]
+        sign = x >> 8 & 128
+        if sign:
+            x = 65535 - x
+        codes[0] = table[x >> 7 if x >> 11 else (x >> 4) + 256] ^ sign
+        x = samples[1]
+        sign = x >> 8 & 128
+        if sign:
+            x = 65535 - x
+        codes[1] = table[x >> 7 if x >> 11 else (x >> 4) + 256] ^ sign
         samples = ptr16(uint(samples) + 4)
         codes = ptr8(uint(codes) + 2)
         n -= 2

@@ -68,6 +68,21 @@ def interpolate(words: ptr16, samples: ptr16, at: int, n: int):
 
 
 @micropython.viper
+def turn(source: ptr16, at: int, samples: ptr16, to: int, n: int):
+    """n (a multiple of 4) samples from source[at] on, signed ones to offset binary or back, to samples[to..]."""
+    source = ptr16(uint(source) + uint(at << 1))
+    samples = ptr16(uint(samples) + uint(to << 1))
+    while n:
+        samples[0] = source[0] ^ 32768
+        samples[1] = source[1] ^ 32768
+        samples[2] = source[2] ^ 32768
+        samples[3] = source[3] ^ 32768
+        source = ptr16(uint(source) + 8)
+        samples = ptr16(uint(samples) + 8)
+        n -= 4
+
+
+@micropython.viper
 def copy(samples: ptr16, to: int, source: ptr16, at: int, n: int):
     """n (any, 0 too) 16-bit samples from source[at] to samples[to]; within one array only towards its beginning."""
     samples = ptr16(uint(samples) + uint(to << 1))

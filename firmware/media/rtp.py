@@ -4,11 +4,15 @@ Timestamps are kept modulo 2^30 and the SSRC in two halves: on a board a Python 
 """
 
 import micropython
-from micropython import const
 
-# What `parse` puts into `fields`, array("i") of eight. Who reads them has private constants for these places.
+# What `parse` puts into `fields`, array("i") of 26. Who reads them has private constants for these places.
 #   0 payload type   1 marker   2 sequence   3 timestamp modulo 2^30   4, 5 SSRC, upper and lower half
 #   6 where the payload begins, from the start of the buffer   7 its bytes
+# What is known of their source, all 0 at first:
+#   8 packets   9 that never came; one that comes late after all is taken back   10 highest sequence number
+#   11 a bit for each of the last 30   12 after a jump the number that would prove it, and 1   13 1: there is a highest
+#   14 to 16 its last key, see dtmf.py   17 1: there is a source   18, 19 its SSRC   20 to 22 of another one, to be proved
+#   23, 24 timestamp of its last sound, and the sequence number after it   25 bytes of a packet of its sound
 
 @micropython.viper
 def parse(packet: ptr8, first: int, end: int, fields: ptr32) -> int:
@@ -44,8 +48,14 @@ def end(packet: ptr8, at: int, n: int) -> int:
     """Where the RTP packet that begins at packet[at] ends: n, or where the next of its source begins.
 
     A stream read of MicroPython goes on until its buffer is full or nothing waits, over datagrams too: short ones come
-    joined. What tells them apart is a header of the same source with a sequence number near by (one in 2^44 by chance).
+    joined. What tells them apart is a header of the same source with a sequence number near by (one in 2^44 by chance), or
+    one of its reports, where RTCP comes to the same port. A compound packet of RTCP ends by its own lengths.
     """
+    k = at
+    while n - k >= 4 and packet[k] & 0xC0 == 0x80 and packet[k + 1] >> 5 == 6:
+        k += ((packet[k + 2] << 8 | packet[k + 3]) + 1) << 2
+    if k != at:
+        return k if k < n else n
     if n - at < 24:
         return n
     source = ptr8(uint(packet) + uint(at + 8))
@@ -64,6 +74,8 @@ def end(packet: ptr8, at: int, n: int) -> int:
                     ahead = (next[2] << 8 | next[3]) - (packet[at + 2] << 8 | packet[at + 3])
                     if next[0] & 0xC0 == 0x80 and (ahead + 32) & 0xFFFF < 64:
                         return k
+                    if next[4] & 0xC0 == 0x80 and next[5] >> 1 == 100:
+                        return k + 4
                 k += 1
     return n
 
@@ -94,48 +106,67 @@ def timestamp_difference(a: int, b: int) -> int:
     return ((a - b + 0x20000000) & 0x3FFFFFFF) - 0x20000000
 
 
-_MAX_DROPOUT = const(3000)
-_WINDOW = const(30)  # how many sequence numbers back a duplicate is known: bits of one small int
+@micropython.viper
+def news(fields: ptr32) -> int:
+    """The packet that `parse` took apart: -> 1 to be used, 2 too, and the first of another source; 0 a duplicate; -1 not to be
+    believed unless the next proves it: another source, or a jump in the numbers (A.1)."""
+    wanted = 1
+    if fields[17] == 0 or fields[18] != fields[4] or fields[19] != fields[5]:
+        # The first is taken as it comes; a change must be proved by a second packet.
+        if fields[17] and (fields[20] == 0 or fields[21] != fields[4] or fields[22] != fields[5]):
+            fields[20] = 1
+            fields[21] = fields[4]
+            fields[22] = fields[5]
+            return -1
+        i = 8
+        while i < 17:
+            fields[i] = 0
+            i += 1
+        fields[17] = 1
+        fields[18] = fields[4]
+        fields[19] = fields[5]
+        wanted = 2
+    fields[20] = 0
+    sequence = int(fields[2])
+    ahead = (sequence - fields[10]) & 0xFFFF
+    seen = int(fields[11])
+    if fields[13] == 0:
+        ahead = 1
+    elif ahead == 0 or ahead > 65506:  # of the last 30 it is known
+        ahead = 1 << (65536 - ahead & 0xFFFF)
+        if seen & ahead:
+            return 0
+        fields[11] = seen | ahead
+        fields[8] = fields[8] + 1
+        if fields[9]:
+            fields[9] = fields[9] - 1
+        return wanted
+    elif ahead >= 3000:
+        if fields[12] != sequence + 1:
+            fields[12] = ((sequence + 1) & 0xFFFF) + 1
+            return -1
+        ahead = 1
+        seen = 0
+    fields[9] = fields[9] + ahead - 1
+    # Of 30 bits: more would be an object for who reads it.
+    fields[11] = (seen & 0x3FFFFFFF >> ahead) << ahead | 1 if ahead < 30 else 1
+    fields[10] = sequence
+    fields[13] = 1
+    fields[12] = 0
+    fields[8] = fields[8] + 1
+    return wanted
 
 
-class Source:
-    """One synchronization source: which of its packets were there already, and how many never came."""
-
-    def __init__(self):
-        self.restart()
-
-    def restart(self):
-        self.received = 0
-        self.lost = 0  # cumulative; one that comes late after all is taken back
-        self.highest = -1
-        self._seen = 0  # a bit for each of the last numbers
-        self._bad = -1
-
-    def count(self, sequence):
-        """-> 1 for a packet to be used, 0 for a duplicate, -1 for a jump in the numbers that the next must prove."""
-        ahead = (sequence - self.highest) & 0xFFFF
-        if self.highest < 0:
-            ahead = 1
-            self._seen = 0
-        elif ahead == 0 or ahead > 65536 - _WINDOW:
-            bit = 1 << (65536 - ahead & 0xFFFF)
-            if self._seen & bit:
-                return 0
-            self._seen |= bit
-            self.received += 1
-            if self.lost:
-                self.lost -= 1
-            return 1
-        elif ahead >= _MAX_DROPOUT:
-            if sequence != self._bad:
-                self._bad = (sequence + 1) & 0xFFFF
-                return -1
-            ahead = 1
-            self._seen = 0
-        self.lost += ahead - 1
-        # Masked before it is shifted: more than 30 bits would be an object.
-        self._seen = (self._seen & 0x3FFFFFFF >> ahead) << ahead | 1 if ahead < _WINDOW else 1
-        self.highest = sequence
-        self._bad = -1
-        self.received += 1
-        return 1
+@micropython.viper
+def learn(fields: ptr32, n: int):
+    """A packet of sound had n bytes. A read takes no more than one of the usual length, so that two are never joined: that is
+    what came whole, or what the timestamps say when the peer's packets grew."""
+    samples = ((fields[3] - fields[23] + 0x20000000) & 0x3FFFFFFF) - 0x20000000
+    fields[23] = fields[3]
+    payload = int(fields[7])
+    if n < fields[25] and n > 16:  # no event
+        fields[25] = n
+    elif samples > payload and fields[2] == fields[24]:
+        n += samples - payload
+        fields[25] = n if n < 512 else 512
+    fields[24] = (fields[2] + 1) & 0xFFFF

@@ -3,16 +3,12 @@
 from array import array
 
 from . import g711
+from .resample import fill
 
 
 def encoder(payload_type):
     """The kernel that goes with `encoding_table(payload_type)`."""
     return g711.encode_alaw if payload_type else g711.encode_ulaw
-
-
-def silence(payload_type):
-    """The byte for silence."""
-    return 0xD5 if payload_type else 0xFF
 
 
 def _magnitude(x, least):
@@ -25,37 +21,23 @@ def _magnitude(x, least):
 
 
 def encoding_table(payload_type, table=None):
-    """The table `encoder(payload_type)` wants, payload type 0 PCMU or 8 PCMA; into `table` (1 KiB) if one is given."""
+    """The table `encoder(payload_type)` wants, payload type 0 PCMU or 8 PCMA; into `table` (512 bytes) if one is given."""
     if table is None:
-        table = bytearray(1024)
-    # Cells of negative samples mirror those of positive ones. A-law is ones' complement: one row of coarse cells from
-    # -32768 to 32767 and one of fine ones from -2048 to 2047, both turned round. Mu-law has a bias of 33 << 2 = 132, and
-    # its negative cells are off by -8: four rows, coarse and fine, positive and negative.
-    if payload_type:
-        for cell in range(128):
-            code = _magnitude(cell << 4, 1)
-            table[640 + cell] = code ^ 0xD5
-            table[639 - cell] = code ^ 0x55
-        for cell in range(16, 256):
-            code = _magnitude(cell << 7, 1)
-            table[16 + cell] = code ^ 0xD5
-            table[527 - cell] = code ^ 0x55
-        return table
-    for cell in range(16, 273):
-        code = _magnitude(cell << 3, 0)
-        if cell < 256:
-            table[512 + cell] = code ^ 0xFF
-        if cell > 16:
-            table[1040 - cell] = code ^ 0x7F
-    for cell in range(16, 258):
-        code = _magnitude(cell << 7, 0)
-        table[cell] = code ^ 0xFF
-        table[516 - cell] = code ^ 0x7F
+        table = bytearray(512)
+    # The codes of what is not negative. A-law is ones' complement; mu-law has a bias of 33 << 2 = 132, and what is negative is
+    # rounded the other way, 3 more: its largest is one cell further, which the fine cells below the bias leave free.
+    invert = 0xD5 if payload_type else 0xFF
+    for cell in range(256):
+        table[cell] = _magnitude(cell << 7, payload_type >> 3) ^ invert
+    for cell in range(256):
+        table[256 + cell] = _magnitude(cell << (4 if payload_type else 3), payload_type >> 3) ^ invert
+    if not payload_type:
+        table[256] = table[257] = 0x80
     return table
 
 
 def decoding_table(payload_type, table=None):
-    """The table `decode` wants: 256 samples in offset binary; into `table`, array("H"), if one is given."""
+    """The table `decode` wants: 256 samples in offset binary; into `table` (512 bytes) if one is given."""
     if table is None:
         table = array("H", bytes(512))
     for code in range(256):
@@ -68,5 +50,5 @@ def decoding_table(payload_type, table=None):
         else:
             bits = code ^ 0xFF
             x = (((bits & 15) << 3) + 132 << (bits >> 4 & 7)) - 132
-        table[code] = 32768 - x if bits & 128 else 32768 + x
+        fill(table, code, 1, 32768 - x if bits & 128 else 32768 + x)
     return table

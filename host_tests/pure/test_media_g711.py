@@ -44,6 +44,6 @@ def test_a_table_can_change_its_law():
 
 def test_silence_is_zero():
     for payload_type in (PCMU, PCMA):
-        silence = tables.silence(payload_type)
+        silence = 0xD5 if payload_type else 0xFF
         assert _encode(payload_type, array("h", [0, 0]), 2) == bytes([silence] * 2)
         assert abs(tables.decoding_table(payload_type)[silence] - 32768) <= 8
