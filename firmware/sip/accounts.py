@@ -11,11 +11,21 @@ from .words import text
 
 def register(agent, wanted):
     """See Agent.register, whose arguments are `wanted`."""
-    from .registration import Account, Registration  # who calls directly does without it
-
-    server, user, password, auth_user, expires_s, display, proxy, transport, backup = wanted
     if agent.registration:
         agent.registration.stop()
+    first = make(agent, wanted)
+    agent.user = wanted[1]
+    agent.display = wanted[5] or agent.display
+    agent.registration = first
+    first.start()
+    return first
+
+
+def make(agent, wanted):
+    """The Registration of Agent.register's arguments, not started yet."""
+    from .registration import Account, Registration  # who calls directly does without it
+
+    server, user, password, auth_user, expires_s, _, proxy, transport, backup = wanted
     transport = transport.lower().encode()
     if transport not in (b"", b"udp", b"tcp", b"tls"):
         raise ValueError("'%s' is no transport: udp, tcp or tls" % text(transport))
@@ -35,10 +45,6 @@ def register(agent, wanted):
         second = first.second = made[1]
         second.first = first
         second.is_active = False
-    agent.user = user
-    agent.display = display or agent.display
-    agent.registration = first
-    first.start()
     return first
 
 
@@ -61,13 +67,15 @@ def move(agent, host):
     try:
         agent.transport.open(host, agent.port)
         agent.host = host
+        if agent.transactions.near:
+            agent.transactions.near = host, ""
     finally:
         agent._tasks[0] = asyncio.create_task(agent.transport.run())
 
 
 async def stop(agent):
     """See Agent.stop."""
-    for call in list(agent.calls):
+    for call in agent.calls + (agent.house.bridged if agent.house else []):
         call.hangup()
     done = []
     if agent.registration:

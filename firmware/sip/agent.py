@@ -8,12 +8,12 @@ from binascii import hexlify
 from hashlib import sha256
 from os import urandom
 
-from lend import lend
+from lend import lend, short
 from micropython import const
 
 from .address import parse_uri
-from .call import Call
-from .dialog import Dialog
+from .call import Call  # noqa: F401  (what every call needs comes to lie low, at the start)
+from .dialog import Dialog  # noqa: F401
 from .message import ParseError, parse, response
 from .scan import H_CALL_ID, H_CONTENT_TYPE, H_REQUIRE
 from .timers import Timers
@@ -50,15 +50,13 @@ class Agent:
     `on_replaced(old, new)` when the other side has put the call `new` in the place of `old`, before anything else of it.
     """
 
+    house = None  # a server.house.House, where this agent is also the registrar and proxy of a house without a PBX
     on_refer = None
     on_replaced = None
     on_message = None
     on_info = None
     _tidying = None  # the timer of that
-    # For TLS; None and "": what a certificate is judged by is not there, and none is believed.
-    time_known = None  # time_known() -> whether the clock is right; None: it is
-    tls_name = ""  # the name that the server's certificate must have; empty: the server's own
-    tls_ca = ""  # path of a file with the certificates that we trust, DER, one behind the other
+    time_known = None  # for TLS: time_known() -> whether the clock is right; None: it is
     CALLS = 4  # dialogs kept at once: one or two that talk, and those that wait for a last ACK
     public = b""  # b"address:port" by which the registrar's side sees us, where that is another than ours
     # Header fields that say who and what we are; one constant, since each costs the heap 64 bytes besides its text. A comma
@@ -67,6 +65,11 @@ class Agent:
         b"Allow: INVITE, CANCEL, BYE, OPTIONS, REFER, NOTIFY, SUBSCRIBE, INFO, MESSAGE, PRACK, UPDATE, ACK\r\n"
         b"Supported: 100rel, timer, replaces, norefersub\r\nUser-Agent: sipdoor/0.1"
     )
+    # What calls offer and answer of sound
+    codecs = (0, 8)  # payload types, the best first: G722 9, PCMU 0, PCMA 8; with 13, comfort noise is offered
+    rtcp_mux = False  # whether RTCP may share the port of RTP (RFC 5761)
+    secure = 0  # SRTP: 0 never, 1 where the other side can, 2 always
+    keys_in_clear = False  # whether its keys may go where TLS does not hide them
     session_expires_s = 0  # what calls ask for by themselves (RFC 4028); 0: nothing, and the other side's wish counts
 
     def __init__(
@@ -81,6 +84,9 @@ class Agent:
         self.admit = admit
         self.dns = dns
         self.dns_cache = {}
+        # For TLS; "": what a certificate is judged by is not there, and none is believed.
+        self.tls_name = ""  # the name that the server's certificate must have; empty: the server's own
+        self.tls_ca = ""  # path of a file with the certificates that we trust, DER, one behind the other
         self.timers = Timers() if timers is None else timers
         self.transport = Transport(self, pack, unpack)
         self.transactions = Transactions(self.timers, self.send)
@@ -101,6 +107,7 @@ class Agent:
     async def start(self):
         """Opens the socket and starts the tasks. OSError when the address or port is not to be had."""
         self.transport.open(self.host, self.port)
+        short.append(self.make_room)
         self._tasks = [asyncio.create_task(self.transport.run()), asyncio.create_task(self._clock())]
 
     async def stop(self):
@@ -109,6 +116,7 @@ class Agent:
         for task in self._tasks:
             task.cancel()
         self._tasks = []
+        short.clear()
         self.transport.close()
 
     def register(
@@ -167,6 +175,8 @@ class Agent:
 
     def send(self, data, peer):
         """Sends to a peer; False when the transport refused."""
+        if self.house and (peer is self.house.here or peer[:2] == (self.host, self.port)):
+            return self.house.inside(self, data)
         return self.transport.send(data, peer)
 
     def flow_lost(self, peer, why="", again=False):
@@ -275,7 +285,12 @@ class Agent:
     def receive(self, data, source):
         """One message. Whatever it holds, this returns: what no file beside this one foresaw is counted and printed."""
         try:
-            self._receive(data, source)
+            try:
+                self._receive(data, source)
+            except MemoryError:
+                # Once more, as if it had come again, when all that can be spared has been given back.
+                self.make_room()
+                self._receive(data, source)
         except Exception as error:
             self.fault(error)
 
@@ -302,6 +317,8 @@ class Agent:
     def _receive(self, data, source):
         if len(data) <= 4 and not data.strip(b"\r\n\x00 "):
             return  # keep-alive
+        if self.house and not data[0]:
+            return lend("sip.server.flows").keep_alive(self, data, source)
         try:
             message = parse(data)
             message.check()
@@ -310,7 +327,7 @@ class Agent:
             return
         if message.is_request:
             self._on_request(message, source)
-        elif not self.transactions.response(message):
+        elif not self.transactions.response(message) and not (self.house and self.house.response(self, message, source)):
             self.unmatched += 1
 
     def _unparsable(self, error, source):
@@ -321,7 +338,8 @@ class Agent:
 
     def _reply(self, request, source, status, lines=(), reason=None):
         """Answers without keeping state (8.2.7): a retransmission gets the same answer, its To tag included."""
-        self.refused += 1
+        if status > 399 and status != 401 and status != 407:  # who is asked for a password is not turned away
+            self.refused += 1
         self._send_reply(request, source, response(request, status, reason, self._tag(request), lines, source=source))
 
     def _send_reply(self, request, source, data):
@@ -348,12 +366,14 @@ class Agent:
                 call = self._find(request)
                 if call:
                     call.on_ack(request)
-                else:
+                elif not (self.house and self.house.takes(self, request, source)):
                     self.unmatched += 1
         elif transaction is not None:
             transaction.fire(REQUEST)
         elif method == b"CANCEL":
             self._on_cancel(request, source)
+        elif self.house and self.house.takes(self, request, source):
+            pass
         elif request.to_tag:
             self._on_dialog_request(request, source)
         else:
@@ -398,7 +418,7 @@ class Agent:
         for call in self.calls:
             if call.dialog.matches(request) or call._forks and lend("sip.forks").find(call, request):
                 return call
-        return self.transactions.bye_of(request)
+        return self.house and self.house.leg(request) or self.transactions.bye_of(request)
 
     def _on_cancel(self, request, source):
         invite = self.transactions.invite_of(request)
@@ -407,7 +427,7 @@ class Agent:
             return
         self._send_reply(request, source, response(request, 200, to_tag=invite.tag, source=source))
         if invite.user:
-            invite.user.on_cancel()
+            invite.user.on_cancel(request)
 
     def _on_dialog_request(self, request, source):
         call = self._find(request)
@@ -445,7 +465,7 @@ class Agent:
         if verdict is None and self.is_full():
             verdict = 486, None
         if verdict is None or verdict[0] == 486 and request.get(_H_REPLACES) is not None:
-            old, status, reason, lines = lend("sip.invited").judge(self, request, verdict)
+            old, status, reason, lines = lend("sip.invited").judge(self, request, verdict, source)
         else:
             status, reason = verdict
             lines = old = ()
@@ -453,33 +473,7 @@ class Agent:
             self.spare()
             self._reply(request, source, status, lines, reason)
             return
-        transaction = self.transactions.server(request, self._reply_to(request, source), source)
-        if transaction is None:
-            self._reply(request, source, 503, (b"Retry-After: 5",))
-            return
-        call = None
-        try:
-            call = Call(self, Dialog.answering(request, token(4)), source)
-            call.offered(request, transaction)
-            self.calls.append(call)
-            if old:
-                lend("sip.replaces").take_over(old, call)
-            elif self.on_call:
-                self.on_call(call)
-            else:
-                call.reject(480)
-            if transaction.data is None and transaction.request is not None:
-                # Silence here, and the caller would repeat itself (8.2.6.1).
-                transaction.respond(100, response(request, 100, source=source))
-            self.spare()  # it may ring for a while
-        except Exception as error:
-            if isinstance(error, MemoryError) and transaction.data is None:
-                self.transactions.forget(transaction)
-                if call in self.calls:
-                    self.calls.remove(call)
-            else:
-                call.reject(500)
-            raise
+        lend("sip.arriving").take(self, request, source, old)
 
     async def _clock(self):
         while True:

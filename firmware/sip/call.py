@@ -7,11 +7,10 @@ from micropython import const
 
 from .message import response
 from .scan import H_REQUIRE
-from .transaction import INVITE_CLIENT, PROCEEDING, T1, T2, derived
-from .words import ending, text
+from .transaction import INVITE_CLIENT, PROCEEDING, T2
+from .words import text
 
 _64T1 = const(32000)
-_H_SESSION_EXPIRES = const(21)  # as scan.field() has it
 
 
 class Call:
@@ -25,6 +24,7 @@ class Call:
 
     What few calls need is lent: sip.modify changes a call that is up, sip.session limits its life (RFC 4028),
     sip.reliable has PRACK (RFC 3262), sip.forks the INVITE that several phones answer, sip.refer hands calls on, sip.moved follows 3xx.
+    So is what a call needs once, until it is up: sip.calling and sip.progress for one of ours, sip.taking for one of theirs.
     """
 
     # What not every call has is an attribute of the class: a call pays for its own.
@@ -37,6 +37,7 @@ class Call:
     display = ""
     _local = None  # the newest SDP of ours, offer or answer
     _offer = None  # SDP of theirs that waits for our answer
+    _must = False  # we offer RTP/SAVP, whatever the agent would rather
     _late = False  # our offer goes into the 200: their answer comes with the ACK
     _media_address = None  # (host, port) of our RTP socket
     _version = 0  # of our newest SDP (o=)
@@ -94,16 +95,7 @@ class Call:
 
     def words(self):
         """The call's state for people."""
-        who = self.display or self.peer_uri
-        if self.state == "ended":
-            return "The call with %s ended: %s." % (who, self.ended)
-        if self.state == "up":
-            return "In a call with %s for %d s." % (who, self.since_ms() // 1000)
-        if self.incoming:
-            return "%s is calling." % who
-        if self.state == "calling":
-            return "Calling %s." % who
-        return "%s is ringing." % who
+        return lend("sip.said").of(self)
 
     def ring(self, host="", port=0):
         """180: their phone plays ring-back. With our RTP socket, a caller that requires reliable responses (RFC 3262)
@@ -116,21 +108,8 @@ class Call:
 
     def answer(self, host, port):
         """200 with our answer (or our offer, when theirs is still to come). `host`, `port`: our RTP socket."""
-        if self.state != "incoming":
-            return
-        self._media_address = (host, port)
-        if self._provisional and lend("sip.reliable").waits(self):
-            return  # it goes on as soon as their PRACK is here
-        body = b"" if self.dialog.settled else self._local_sdp()
-        if body is None:
-            self.reject(488)
-            return
-        self._accept(body)
-        self._since = self.agent.timers.clock()
-        self.state = "up"
-        if self.media is not None:
-            self._tell("media")
-        self._tell("up")
+        if self.state == "incoming":
+            lend("sip.taking").answer(self, host, port)
 
     def reject(self, status=486, reason=None):
         """Refuses an incoming call with a final status of 300 to 699."""
@@ -183,7 +162,7 @@ class Call:
         over too. How it went comes as the event "transfer" (RFC 5589). ValueError, in words, when that cannot be."""
         lend("sip.referring").send(self, target)
 
-    # --- Outgoing.
+    # --- Outgoing: what is done with it is in calling.py and progress.py.
 
     def invite(self, media_host, media_port, locate):
         """Finds out where to, by outset.locate(), and sends the first INVITE with our offer."""
@@ -191,212 +170,46 @@ class Call:
         locate(self.agent, self.dialog.next_hop(), self._located, False)
 
     def _located(self, peers, problem):
-        if self.state == "ended":
-            return
-        if problem:
-            if not self._elsewhere(0, None):
-                self._end(0, problem)
-            return
-        self.peer = peers[0]
-        self._others = peers[1:]
-        self._send_invite()
-
-    def _send_invite(self, credentials=None):
-        agent = self.agent
-        if self.dialog.remote_tag:
-            lend("sip.forks").afresh(self)
-        branch = agent.new_branch()
-        lines = [agent.contact_line(self.peer), agent.ABOUT]
-        lines.extend(self.lines)
-        if credentials:
-            lines.append(credentials)
-        if agent.session_expires_s or self._min_se:
-            lines.extend(lend("sip.session").asking(self))
-        body = self._local_sdp()
-        data = self.dialog.request(b"INVITE", agent.via(branch, self.peer), lines, body, b"application/sdp")
-        self._sequence = self.dialog.sequence
-        self._invite = agent.transactions.client(b"INVITE", branch, data, self.peer, self)
-        if self._invite is None:
-            self._end(503, "too much is going on at once; try again in a few seconds")
+        lend("sip.calling").located(self, peers, problem)
 
     def on_response(self, transaction, message):
         """From our client transactions."""
+        status = message.status if message else 408
         if transaction.table is not INVITE_CLIENT or transaction is self._change:
-            status = message.status if message else 408
             if status >= 200 and (transaction is self._change or self.state != "ended" or status == 401 or status == 407):
                 lend("sip.modify").on_response(self, transaction, status, message)
             elif transaction.table is INVITE_CLIENT:
                 transaction.limit(_64T1)  # nobody has to be asked for a re-INVITE: it is answered soon or never
-            return
-        if transaction is self._invite and self._others and (message is None or message.status == 503):
-            # RFC 3263 4.3: the next server of the same name.
-            self.peer = self._others.pop(0)
-            self._send_invite()
-            return
-        if message is None:
-            if transaction is self._invite and not self._elsewhere(408, None):
-                why = transaction.why
-                self._end(408, why if ":" in why else "%s from %s" % (why, self.peer[0]))
-            return
-        status = message.status
-        if status >= 300:
+        elif status >= 300:
             if transaction is self._invite:
-                self._on_failure(status, message)
-        elif status >= 200:
-            self._on_success(message)
-        elif status > 100:
-            self._on_progress(status, message)
-        if status < 200 and self._cancelled:
-            # 9.1: CANCEL waits for the first provisional response.
-            self._cancel()
-
-    def _on_progress(self, status, message):
-        if self.state not in ("calling", "ringing", "early") or self._cancelled:
-            return
-        dialog = self.dialog
-        tag = message.to_tag
-        if tag and tag != dialog.remote_tag:
-            if dialog.remote_tag:
-                dialog = lend("sip.forks").turn(self, message)
-            else:
-                dialog.answered(message)
-        if status == 199:
-            lend("sip.forks").gone(self)
-            return
-        reliable = 1
-        if message.get(H_REQUIRE) is not None:
-            reliable = lend("sip.reliable").acknowledge(self, message)
-            if not reliable:
-                return
-        state = "ringing"
-        if message.body and not dialog.settled and self._take_answer(message):
-            state = "early"
-            dialog.settled = reliable == 2
-        elif self.state == "early":
-            return
-        if self.state != state or state == "early":
-            self.state = state
-            if state == "early":
-                self._tell("media")
-            self._tell(state)
-
-    def _on_success(self, message):
-        dialog = self.dialog
-        tag = message.to_tag or b""
-        if self._ack is not None:
-            if tag != dialog.remote_tag:
-                lend("sip.forks").drop(self, message)
-            elif b"\r\nCSeq: %d ACK\r\n" % message.cseq in self._ack:
-                self.agent.send(self._ack, self._hop())
-            return
-        if dialog.remote_tag and tag != dialog.remote_tag:
-            dialog = lend("sip.forks").turn(self, message)
-        dialog.answered(message)
-        self._forks = ()
-        self._acknowledge()
-        if self._cancelled or self.state == "ended":
-            # The 2xx and our CANCEL crossed (9.1): the call that nobody wants any more is ended by BYE.
-            self._bye()
-            return
-        if dialog.settled:
-            self.media = dialog.media
-        elif not self._take_answer(message):
-            self._bye()
-            self._end(488, ending(488))
-            return
-        self._since = self.agent.timers.clock()
-        self.state = "up"
-        if message.get(_H_SESSION_EXPIRES) is not None:
-            lend("sip.session").agreed(self, message)
-        self._tell("media")
-        self._tell("up")
-        if self._wanted:
-            lend("sip.modify").begin(self)
-
-    def _acknowledge(self):
-        agent = self.agent
-        peer = self._hop()
-        # 22.1: the INVITE's credentials stand in the ACK for its 2xx too, since nobody may challenge that.
-        sent = self._invite.data or b""
-        lines = [line for line in sent.split(b"\r\n") if b"uthorization: D" in line] if b"uthorization: D" in sent else ()
-        self._ack = self.dialog.request(b"ACK", agent.via(agent.new_branch(), peer), lines, sequence=self._sequence)
-        agent.send(self._ack, peer)
-
-    def _on_failure(self, status, message):
-        if status in (401, 407) and not self._cancelled:
-            credentials = self.agent.credentials(self._invite, message)
-            if credentials:
-                self._send_invite(credentials)
-                return
-        if status == 422 and not self._cancelled and lend("sip.session").longer(self, message):
-            self._send_invite()
-            return
-        if not self._elsewhere(status, message):
-            self._end(status, ending(status, message.reason))
-
-    def _elsewhere(self, status, message):
-        """Whether a 3xx, now or before, says where else to call, and that is done."""
-        if self._cancelled or not (self.targets or 300 <= status < 400):
-            return False
-        return lend("sip.moved").follow(self, status, message)
-
-    def _take_answer(self, message):
-        """Reads their answer to our offer; False when it does not fit what we can play."""
-        dialog = self.dialog
-        if not message.body:
-            self.media = dialog.media
-            return self.media is not None
-        media = self.accepted(message, self._local)
-        if media is None:
-            return False
-        self.media = dialog.media = media
-        return True
+                credentials = None
+                if message and (status == 401 or status == 407) and not self._cancelled:
+                    credentials = self.agent.credentials(transaction, message)
+                lend("sip.calling").failed(self, status, message, credentials)
+        else:
+            if status >= 200:
+                lend("sip.progress").succeeded(self, message)
+            elif status > 100:
+                lend("sip.progress").told(self, status, message)
+            if status < 200 and self._cancelled:
+                # 9.1: CANCEL waits for the first provisional response.
+                self._cancel()
 
     def accepted(self, message, ours):
         """What their answer in a message makes of the offer `ours`: Negotiated, None when there is none or it does not fit."""
-        try:
-            answer = self.agent.session_of(message)
-            if not answer:
-                return None
-            sdp = self.agent.sdp()
-            media = sdp.accept(sdp.parse(answer), ours)
-            if media:
-                self.agent.pack(media.host, media.port)
-        except ValueError:
-            # No SDP, or sound at a name: that is not looked up while somebody waits to be heard.
-            return None
-        return media
+        return lend("sip.accepting").of(self, message, ours)
 
     def answering(self, offer):
         """(our answer to an offer of theirs, Negotiated), (None, None) when nothing fits. The same offer again gets the same
         answer, version and all (RFC 3264 8)."""
-        sdp = self.agent.sdp()
-        host, port = self._media_address
-        direction = b"sendonly" if self.on_hold else b"sendrecv"
-        version = self._version + (self._local is None)
-        try:
-            session = sdp.parse(offer)
-            body, media = sdp.answer(session, host, port, self._session, version, direction=direction)
-            if body is None:
-                return None, None
-            self.agent.pack(media.host, media.port)
-        except ValueError:
-            return None, None
-        if self._local is not None and body != self._local:
-            version += 1
-            body = sdp.answer(session, host, port, self._session, version, direction=direction)[0]
-        self._version = version
-        return body, media
+        return lend("sip.answering").of(self, offer)
 
     def _cancel(self):
         """CANCEL (9.1), now or as soon as a provisional response allows it."""
         self._cancelled = True
         invite = self._invite
-        if invite is None or invite.state != PROCEEDING or self._cancel_sent:
-            return
-        self._cancel_sent = True
-        invite.limit(_64T1)
-        self.agent.transactions.client(b"CANCEL", invite.key[:-7], derived(b"CANCEL", invite.data), invite.peer, self)
+        if invite is not None and invite.state == PROCEEDING and not self._cancel_sent:
+            lend("sip.calling").cancel(self)
 
     # --- Incoming.
 
@@ -416,19 +229,7 @@ class Call:
 
     def on_request(self, request, transaction):
         """A request inside the dialog that is not ACK; `transaction` is its new server transaction."""
-        dialog = self.dialog
-        if request.cseq <= dialog.remote_sequence:
-            # 12.2.2: out of order.
-            self._reply(transaction, 500)
-            return
-        was = dialog.remote_sequence
-        dialog.remote_sequence = request.cseq
-        try:
-            self._in_order(request, transaction)
-        except MemoryError:
-            if transaction.data is None:
-                dialog.remote_sequence = was  # it will come again
-            raise
+        self.dialog.take(self, request, transaction)
 
     def _in_order(self, request, transaction):
         method = request.method
@@ -474,7 +275,7 @@ class Call:
         self._repeat = timers.cancel(self._repeat)
         self._deadline = timers.cancel(self._deadline)
 
-    def on_cancel(self):
+    def on_cancel(self, _):
         """Their CANCEL for an INVITE that is not answered yet."""
         if self.state == "incoming":
             self._respond(487)
@@ -484,9 +285,7 @@ class Call:
         """Our SDP: the answer to their offer, or an offer; None when nothing fits. Sets `media`."""
         self._late = not self._offer
         if self._late:
-            host, port = self._media_address
-            self._version += 1
-            self._local = lend("sip.offer").offer(host, port, self._session, self._version)
+            self._local = lend("sip.offer").of(self)
             return self._local
         body, media = self.answering(self._offer)
         self._offer = None
@@ -510,29 +309,15 @@ class Call:
         self._invite.respond(status, data)
         return data
 
-    def _accept(self, body):
-        """Sends our 2xx and repeats it until the ACK comes: at T1, doubling to T2, for 64*T1 (13.3.1.4)."""
-        agent = self.agent
-        lines = [agent.contact_line(self.peer), agent.ABOUT]
-        request = self._invite.request
-        if agent.session_expires_s or self._lifetime or request.get(_H_SESSION_EXPIRES) is not None:
-            lines.extend(lend("sip.session").granted(self, request))
-        self._accepted = self._respond(200, lines, body)
-        self._repeat_ms = T1
-        self._repeat = agent.timers.after(T1, self._resend_accepted)
-        self._deadline = agent.timers.after(_64T1, self._no_ack)
-
-    def _resend_accepted(self, _):
+    def _resend(self, _):
+        """Our 2xx again, which their ACK has not come for, at intervals that double up to T2 (13.3.1.4)."""
         if self._accepted is not None:
             self.agent.send(self._accepted, self._invite.peer)
             self._repeat_ms = min(2 * self._repeat_ms, T2)
-            self._repeat = self.agent.timers.after(self._repeat_ms, self._resend_accepted)
+            self._repeat = self.agent.timers.after(self._repeat_ms, self._resend)
 
     def _no_ack(self, _):
-        self._confirmed()
-        self._bye()
-        self._end(408, "the other side never confirmed the answer (no ACK)")
-        self.agent.retire(self)  # one that was hung up here has waited for nothing else
+        lend("sip.taking").unconfirmed(self)
 
     def _due(self, name):
         """A deadline of what is lent."""
@@ -566,7 +351,12 @@ class Call:
             except MemoryError as error:
                 self.agent.fault(error)
         if self.on_event:
-            self.on_event(self, event)
+            try:
+                self.on_event(self, event)
+            except MemoryError:
+                # Once more when there is room: what is told here is told by nobody else.
+                self.agent.make_room()
+                self.on_event(self, event)
 
     def _end(self, status, words):
         if self.state == "ended":

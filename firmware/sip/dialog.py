@@ -7,11 +7,16 @@ from .scan import H_FROM, H_RECORD_ROUTE, H_TO
 
 class Negotiated:
     """What an offer and its answer agreed on (RFC 3264), seen from our side: send to `host` (str) and `port` with `payload`
-    (type) meaning `codec` (b"PCMU", b"PCMA"), telephone-event as `events` (-1: none), every `ptime_ms`; whether we may
-    `send` and will `receive`; `held`: the other side put us on hold. `index`: which m= line."""
+    (type) meaning `codec` (b"PCMU", b"PCMA", b"G722"), telephone-event as `events` and comfort noise as `noise` (-1: none),
+    every `ptime_ms`; whether we may `send` and will `receive`; `held`: the other side put us on hold. `rtcp`: the port of
+    their RTCP, 0 for the one after `port`; `rtcp_mux`: it is `port` itself, for ours too. `keys`: None or, for SRTP (RFC 4568),
+    (bytes of a packet's tag, our master key and salt, theirs), bytes of 16 and 14. `index`: which m= line."""
 
     send = receive = True
-    held = False
+    held = rtcp_mux = False
+    noise = -1
+    rtcp = 0
+    keys = None
 
     def __init__(self, index, host, port, payload, codec, events, ptime_ms):
         self.index = index
@@ -72,6 +77,21 @@ class Dialog:
         except (ValueError, AttributeError):
             return
         self.target = uri
+
+    def take(self, call, request, transaction):
+        """A request of the other side that is not ACK: refused when it is out of order (12.2.2), else `call._in_order(request,
+        transaction)` sees to it."""
+        was = self.remote_sequence
+        if request.cseq <= was:
+            call._reply(transaction, 500)
+            return
+        self.remote_sequence = request.cseq
+        try:
+            call._in_order(request, transaction)
+        except MemoryError:
+            if transaction.data is None:
+                self.remote_sequence = was  # it will come again
+            raise
 
     def matches(self, request):
         """Whether a request of the other side belongs to this dialog (12.2.2): Call-ID and both tags."""

@@ -18,10 +18,11 @@ _LONGEST = const(8000)  # bytes of a body: one that offers video and ICE has 2,0
 _SDP = b"Accept: application/sdp"
 
 
-def judge(agent, request, verdict):
+def judge(agent, request, verdict, source):
     """(call, status, reason, lines): `status` 0 lets it in, to ring or to take the place of `call`; else it is refused.
 
-    `verdict`: None, or what the application says to a further call, which one that takes another's place is not.
+    `verdict`: None, or what the application says to a further call, which one that takes another's place is not. `source`:
+    whence it came.
     """
     old, status, reason = None, 0, None
     if verdict:
@@ -64,10 +65,13 @@ def judge(agent, request, verdict):
     if accept is not None and not _accepted(request.all(_H_ACCEPT)):
         # 20.1: no Accept means application/sdp; one without it forbids our answer.
         return None, 406, None, (_SDP, b'Warning: 399 sipdoor "An answer is application/sdp"')
+    if agent.secure and lend("sip.crypto").secrecy(agent, source) < 0:
+        return None, 488, None, (b'Warning: 399 sipdoor "Sound is encrypted here, and its keys go over TLS only"',)
     if body:
-        sdp = agent.sdp()
         try:
-            answer, media = sdp.answer(sdp.parse(body), agent.host, 9, 0, 0)
+            session = agent.sdp().parse(body)
+            agent.spare()  # as in answering.py
+            answer, media = lend("sip.answering").answer(session, agent.host, 9, 0, 0, agent.codecs, secure=agent.secure)
             if answer:
                 agent.pack(media.host, media.port)
         except ValueError as error:
@@ -76,8 +80,14 @@ def judge(agent, request, verdict):
             six = b"c=IN IP6" in body
             if six == (b"c=IN IP4" not in body) and six == (":" not in agent.host):
                 return None, 488, None, (b'Warning: 301 sipdoor "No IPv%d here"' % (6 if six else 4),)
-            return None, 488, None, (b'Warning: 305 sipdoor "Only PCMU and PCMA over RTP/AVP"',)
+            return None, 488, None, (_lacking(agent),)
     return old, 0, None, ()
+
+
+def _lacking(agent):
+    names = b"G722, PCMU and PCMA" if 9 in agent.codecs else b"PCMU and PCMA"
+    how = (b"RTP/AVP", b"RTP/AVP or RTP/SAVP with a=crypto", b"RTP/SAVP, encrypted with a=crypto")[agent.secure]
+    return b'Warning: 305 sipdoor "Only %s over %s"' % (names, how)
 
 
 def _accepted(values):

@@ -21,6 +21,8 @@ def lost(streams, flow, error):
     lend("sip.streaming").drop(streams, flow)
     streams.transport.send_errors += 1
     agent.flow_lost(flow.key, _why(agent, flow.key, error), again)
+    if agent.house:
+        lend("sip.server.flows").lost(agent.house, flow.key)
     if again and agent.registration:
         agent.registration.lost(flow.key)
 
@@ -41,7 +43,11 @@ def _why(agent, key, error):
     kind = key[2].decode()
     words = lend("sip.tls").words(agent, key[0], error) if kind == "TLS" else ""
     number = error.args[0] if error.args else 0
-    for sign, known in ((ECONNREFUSED, "connection refused; nothing listens at that port there"), (ECONNRESET, "connection reset"), (EHOSTUNREACH, "no way there")):
+    for sign, known in (
+        (ECONNREFUSED, "connection refused; nothing listens at that port there"),
+        (ECONNRESET, "connection reset"),
+        (EHOSTUNREACH, "no way there"),
+    ):
         if number == sign:
             words = words or known
     return "%s: %s" % (kind, words or str(error))

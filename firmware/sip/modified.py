@@ -43,7 +43,7 @@ def asked(call, request, transaction):
         call._invite = transaction
         call._their_sequence = request.cseq
         call._late = not offer
-        call._accept(body)
+        lend("sip.taking").accept(call, body)
     else:
         lines = [agent.contact_line(call.peer), agent.ABOUT]
         if call.state == "up" and (call._lifetime or agent.session_expires_s or request.get(_H_SESSION_EXPIRES) is not None):
@@ -77,12 +77,10 @@ def _obstacle(call, is_invite, offer):
 def _offer(call):
     """What we offer when a re-INVITE of theirs has no offer: all that we can do, in the media line that carries the
     sound; the lines that were refused stay refused (14.2)."""
-    host, port = call._media_address
     direction = b"sendonly" if call.on_hold else b"sendrecv"
     media = call.media
     events = media.events if media and media.events >= 0 else 101
-    call._version += 1
-    fresh = lend("sip.offer").offer(host, port, call._session, call._version, direction=direction, events=events)
+    fresh = lend("sip.offer").of(call, direction, events)
     head, sound = fresh.split(b"m=audio ")
     lines = (call._local or fresh).split(b"\r\nm=")
     out = [head]
@@ -123,4 +121,5 @@ def agreed(call, media, tell=False):
 
 
 def _facts(media):
-    return media.host, media.port, media.payload, media.codec, media.events, media.send, media.receive, media.held
+    return (media.host, media.port, media.payload, media.events, media.noise, media.rtcp, media.rtcp_mux, media.keys,
+            media.send, media.receive, media.held)  # fmt: skip

@@ -81,17 +81,22 @@ def _reoffer(call):
         direction = b"a=" + (b"sendrecv" if not call._wish else b"inactive" if held else b"sendonly")
     where = b"IN %s %s" % (b"IP6" if ":" in host else b"IP4", host.encode())
     lines = call._local.split(b"\r\n")
-    is_sound = False
+    is_sound = is_moved = False
     for k in range(2, len(lines)):
         line = lines[k]
         if line.startswith(b"c="):
             lines[k] = b"c=" + where
+            is_moved = is_moved or line != lines[k]
         elif line.startswith(b"m="):
             parts = line.split(b" ")
             is_sound = parts[1] != b"0"
             if is_sound:
+                is_moved = is_moved or parts[1] != b"%d" % port
                 parts[1] = b"%d" % port
                 lines[k] = b" ".join(parts)
+        elif is_moved and line.startswith(b"a=crypto:"):
+            # RFC 4568 7.1.4: what goes from and to another place of ours has another key
+            lines[k] = lend("sip.crypto").renewed(line)
         elif is_sound and direction and line in (b"a=sendrecv", b"a=sendonly", b"a=recvonly", b"a=inactive"):
             lines[k] = direction
     origin = lines[1].split(b" ")
@@ -120,7 +125,7 @@ def on_response(call, transaction, status, message):
         if credentials:
             call._bye(credentials)
         return
-    if method in (b"REFER", b"NOTIFY", b"PRACK"):
+    if method in (b"REFER", b"NOTIFY", b"PRACK") or method == b"INFO" and status != 481 and status != 408:
         lend("sip.again").refused(call, transaction, message, credentials)
         return
     if ours:
@@ -191,7 +196,7 @@ def _accepted(call, proposal, message):
     were."""
     call.dialog.refresh(message)
     if proposal:
-        call._acknowledge()
+        lend("sip.progress").acknowledge(call)
     if call.state != "up":
         call._change = None
         return  # our BYE is under way

@@ -24,9 +24,12 @@ def address(agent, target):
     uri = target.strip().encode()
     registration = serving(agent)
     if b":" not in uri and b"@" not in uri:
-        if registration is None:
+        if agent.house:
+            uri = b"sip:%s@%s" % (uri, agent.place())
+        elif registration is None:
             raise ValueError("'%s' needs a server: set sip.server, or call an address like sip:101@192.0.2.10" % target)
-        uri = b"sip:%s@%s" % (uri, registration.server[4:])
+        else:
+            uri = b"sip:%s@%s" % (uri, registration.server[4:])
     elif not uri.split(b":")[0].isalpha():
         # "192.0.2.10:5070" and "101@192.0.2.10:5070" have a port, not a scheme.
         uri = b"sip:" + uri
@@ -65,7 +68,7 @@ def routes(agent, uri):
 
 def serving(agent):
     """The registration by which calls go: the first server's, unless it is away and the second is not."""
-    first = agent.registration
+    first = None if agent.house else agent.registration
     if first and first.second and first.second.contact and (first.problem or not first.contact):
         return first.second
     return first

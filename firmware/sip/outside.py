@@ -14,10 +14,11 @@ _H_EVENT = const(26)  # sip.scan.field(b"event")
 _UNASKED = b" keep-alive message-summary "
 
 
-def lacking(agent, request):
-    """The Unsupported line that a request's Require asks for (RFC 3261 8.2.2.3), None when nothing is."""
-    ours = agent.ABOUT[agent.ABOUT.find(b"Supported:") + 10 :].split(b"\r\n")[0].split(b",")
-    ours = [tag.strip() for tag in ours]
+def lacking(agent, request, ours=None):
+    """The Unsupported line that a request's Require asks for (RFC 3261 8.2.2.3), None when nothing is. `ours`: a header line with
+    what is supported, in place of the user agent's."""
+    ours = ours or agent.ABOUT[agent.ABOUT.find(b"Supported:") :].split(b"\r\n")[0]
+    ours = [tag.strip() for tag in ours.split(b":")[1].split(b",")]
     tags = [tag for tag in request.all(H_REQUIRE) if tag.lower() not in ours]
     return b"Unsupported: " + b", ".join(tags) if tags else None
 

@@ -25,7 +25,7 @@ _FRAG = const(4)  # the newest status line that was told, bytes
 def on_refer(call, request, transaction):
     """Answers a REFER inside a call, and does what it says."""
     agent = call.agent
-    status, reason, uri, lines = _read(call, request)
+    status, reason, uri, lines = read(call, request)
     if not status and agent.on_refer and agent.on_refer(call, text(uri)) is False:
         status = 603
     quiet = (lend("sip.other").value(request, b"refer-sub") or b"").lower() == b"false"
@@ -52,8 +52,8 @@ def on_refer(call, request, transaction):
     lend("sip.handing").begun(call, new, name)
 
 
-def _read(call, request):
-    """(0, None, URI, header lines for the INVITE), or a status and its reason to refuse with."""
+def read(call, request):
+    """What a REFER wants: (0, None, URI, header lines for the INVITE), or a status and its reason to refuse with."""
     values = request.all(_H_REFER_TO)
     try:
         if len(values) != 1:

@@ -60,7 +60,7 @@ def succeeded(it, sent, message):
     if value:
         it.account.authenticator().next_nonce(value)
     _take_routes(it, message)
-    if it.second is not None and it.second.is_active:
+    if it.second is not None and it.second.is_active and it.second.account is it.account:
         it.second.stop()
     # Early enough for a lost datagram's 32 s, and never in the last fifth (RFC 5626 4.4.1 has 80 to 100 %).
     refresh_s = max(granted_s - 40, granted_s // 2, 1)

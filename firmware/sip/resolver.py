@@ -10,6 +10,7 @@ import socket
 from os import urandom
 from time import ticks_add, ticks_diff, ticks_ms
 
+from lend import lend
 from micropython import const
 
 # Record types; those whose names no other file needs are private, which costs the heap nothing.
@@ -20,6 +21,7 @@ SRV = const(33)
 NAPTR = const(35)
 
 _PORT = const(53)
+_ENFILE = const(23)  # see sockets.py
 _TRIES = const(3)
 _WAIT_MS = const(1500)
 _CACHE = const(12)
@@ -257,6 +259,8 @@ class Dns:
                 return await self._once(family, self.pack(host, int(port or _PORT)), question)
             except (OSError, ValueError) as error:
                 problem = error
+        if problem.args and problem.args[0] == _ENFILE:
+            raise OSError("'%s' cannot be looked up: %s" % (name.decode(), lend("sip.sockets").words(problem)))
         reason = problem.args[0] if problem.args and isinstance(problem.args[0], str) else "no answer"
         raise OSError("'%s' cannot be looked up: %s from name server %s" % (name.decode(), reason, server))
 

@@ -114,7 +114,13 @@ MAX_FIELDS = const(64)
 
 def field(name):
     """The id of a known header field by its lower-case name (bytes); ValueError for one that is not."""
-    return _TEXT.split()[:_KNOWN].index(name) + 1
+    at = _TEXT.find(name + b" ")
+    while at > 0 and _TEXT[at - 1] != 32:
+        at = _TEXT.find(name + b" ", at + 1)
+    number = _TEXT.count(b" ", 0, at) + 1  # no list of all: that would be 6 KB for the moment
+    if at < 0 or number > _KNOWN:
+        raise ValueError(name)
+    return number
 
 
 @micropython.viper

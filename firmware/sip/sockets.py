@@ -4,6 +4,10 @@ import select
 import socket
 
 from lend import lend
+from micropython import const
+
+_SIGNALLING = const(26)  # DSCP
+_ENFILE = const(23)  # lwIP has no socket left; the board's errno has no name for it
 
 
 def bound(transport, host, port, kind):
@@ -11,14 +15,23 @@ def bound(transport, host, port, kind):
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
     try:
         sock.setblocking(False)
+        if transport.mark:
+            transport.mark(sock, _SIGNALLING)
         if kind == socket.SOCK_STREAM:
             # Else the connections of before a restart keep the port for a minute.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(transport.pack(host, port))
-    except (OSError, ValueError):
+    except (OSError, ValueError, MemoryError):
         sock.close()
         raise
     return sock
+
+
+def words(error):
+    """What an OSError says of why there is no socket, in words."""
+    if error.args[0] == _ENFILE:
+        return "all sockets of this board are in use: a smaller house.max_tcp leaves more, and so does closing what your own code has opened"
+    return str(error)
 
 
 def ready(sock):

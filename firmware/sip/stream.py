@@ -19,6 +19,7 @@ _H_CONTENT_LENGTH = const(8)
 _LINE = const(1024)  # bytes within which a first line must end
 _AGAIN_MS = const(100)  # then double that, and so on
 _LAST_MS = const(3200)
+_ENFILE = const(23)  # see sockets.py
 _BURST = const(6)  # reads of one connection before the others have their turn
 
 # A flow's states
@@ -168,8 +169,10 @@ class Streams:
     def _let_in(self):
         try:
             raw, address = self.listener.accept()
-        except OSError:
-            return  # who knocked is gone again
+        except OSError as error:
+            if error.args[0] == _ENFILE:  # else who knocked is gone again
+                lend("sip.streaming").let_in(self, None, None)
+            return
         try:
             lend("sip.streaming").let_in(self, raw, address)
         except MemoryError:
@@ -231,13 +234,21 @@ class Streams:
             flow.used = self.agent.timers.due(0)
             if flow.state == _SHAKING:
                 flow.state = _OPEN
-            data = bytes(memoryview(buffer)[:n])
+            data = self._cut(buffer, 0, n)
             self._split(flow, flow.got + data if flow.got else data)
             flow.pinged = False
             if flow not in self.flows or flow.state == _ENDING:
                 return
         # More may wait inside TLS, where no poll sees it.
         flow.event |= POLLIN
+
+    def _cut(self, data, at, end):
+        """Bytes of their own. Where there is no room the connection is lost with them: all that can be spared goes first."""
+        try:
+            return bytes(memoryview(data)[at:end])
+        except MemoryError:
+            self.agent.make_room()
+            return bytes(memoryview(data)[at:end])
 
     def _split(self, flow, data):
         """Hands on the messages that `data` holds."""
@@ -259,7 +270,7 @@ class Streams:
             flow.blank = 0
             end = frame(data, at)
             if end == 0:
-                flow.got = data[at:]
+                flow.got = self._cut(data, at, n)
                 return
             if end < 0:
                 self.agent.bad += 1
@@ -267,7 +278,7 @@ class Streams:
                 if end != _NONSENSE:
                     lend("sip.refusing").refuse(flow, data[at:], -end)
                 return
-            self._hand_on(flow, data if end - at == n else data[at:end])
+            self._hand_on(flow, data if end - at == n else self._cut(data, at, end))
             at = end
 
     def _hand_on(self, flow, message):

@@ -27,6 +27,8 @@ _ENDING = const(4)
 
 _FLOWS = const(4)  # connections at once: an ESP32 has ten sockets in all
 
+_ENFILE = const(23)  # see sockets.py
+
 _CONNECT_MS = const(5000)
 _SHAKE_MS = const(15000)  # a TLS handshake; an ESP32 calculates for seconds
 _WAIT_MS = const(28000)  # for the time, or for the end of a call: a transaction lives 32 s
@@ -98,14 +100,21 @@ def opened(streams, peer):
         return None
     flow = _flow(streams, peer[:3], _WAITING)
     flow.ours = True
-    if peer[2] == b"TLS" and _must_wait(streams, flow):
+    error = None
+    waits = peer[2] == b"TLS" and _must_wait(streams, flow)
+    if not waits:
+        error = _connect(streams, flow)
+        waits = error and error.args[0] == _ENFILE  # one may be free in a moment; if not, it is told in words
+    if waits:
         streams.flows.append(flow)
         _look(streams, flow, _AGAIN_MS)
-        return flow
-    return flow if _connect(streams, flow) else None
+    elif error:
+        return None
+    return flow
 
 
 def _connect(streams, flow):
+    """Begins to connect. -> None, or the error."""
     transport = streams.transport
     host, port, _ = flow.key
     raw = None
@@ -116,7 +125,7 @@ def _connect(streams, flow):
         if raw is None or error.args[0] not in (EINPROGRESS, EAGAIN):
             if raw:
                 raw.close()
-            return False
+            return error
     if flow not in streams.flows:
         streams.flows.append(flow)
     flow.watched = select.POLLIN | select.POLLOUT
@@ -124,13 +133,19 @@ def _connect(streams, flow):
     flow.state = _CONNECTING
     flow.since = flow.used = streams.agent.timers.due(0)
     _look(streams, flow, _CONNECT_MS)
-    return True
 
 
 def let_in(streams, raw, address):
-    """Takes up a connection of theirs, if there is room for it."""
+    """Takes up a connection of theirs, if there is room for it; `raw` is None where not even a socket was left for it."""
+    if raw is None:
+        streams.transport.flows_refused += 1
+        if streams.agent.house:
+            lend("sip.server.flows").tell(streams.agent.house)
+        return
     if not _room(streams):
         raw.close()
+        if streams.agent.house:
+            lend("sip.server.flows").tell(streams.agent.house, streams.transport.unpack(address)[0])
         return
     raw.setblocking(False)
     host, port = streams.transport.unpack(address)
@@ -142,8 +157,9 @@ def let_in(streams, raw, address):
 
 def _room(streams):
     """Whether there may be one more. The oldest that nothing needs makes room; when all are needed, it is counted."""
-    if len(streams.flows) < _FLOWS:
-        return True
+    house = streams.agent.house
+    if len(streams.flows) < (max(_FLOWS, house.max_tcp + 1) if house else _FLOWS):
+        return True  # one more than phones have: to say so to the next
     oldest = None
     for flow in streams.flows:
         if not _is_needed(streams, flow):
@@ -173,7 +189,7 @@ def _is_needed(streams, flow):
     for one in agent.transactions._table.values():
         if one.is_live and one.peer[:3] == key:
             return True
-    return False
+    return bool(agent.house) and lend("sip.server.flows").needed(agent.house, key)
 
 
 def _carries(flow, call):
@@ -208,10 +224,11 @@ def due(streams, flow):
     why = None
     again_ms = _AGAIN_MS
     if state == _WAITING:
-        if not _must_wait(streams, flow):
-            if _connect(streams, flow):
+        if flow.key[2] != b"TLS" or not _must_wait(streams, flow):
+            error = _connect(streams, flow)
+            if error is None:
                 return
-            why = "no connection"
+            why = lend("sip.sockets").words(error) if error.args[0] == _ENFILE else "no connection"
         elif age_ms >= _WAIT_MS:
             why = "a call is not over yet"
             if not _knows_time(streams.agent):

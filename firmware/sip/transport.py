@@ -37,6 +37,7 @@ class Transport:
     """
 
     trace = None
+    mark = None  # mark(socket, dscp), where the port's sockets can bear a DSCP
     streams = None  # a stream.Streams while there are connections
     flows_refused = 0
     listener = None

@@ -8,8 +8,13 @@ def text(value):
     try:
         decoded = value.decode()
     except UnicodeError:
-        decoded = "".join([chr(byte) if byte < 127 else "?" for byte in value])
-    # A terminal obeys control characters, those of 7 and of 8 bits: none of the network's may reach it.
+        decoded = bytes([byte if byte < 127 else 63 for byte in value]).decode()
+    # A terminal obeys control characters, those of 7 and of 8 bits (behind C2): none of the network's may reach it.
+    for byte in value:
+        if byte < 32 or byte == 127 or byte == 0xC2:
+            break
+    else:
+        return decoded  # character by character, each would become a name of the interpreter, for good
     return "".join(["?" if char < " " or "\x7f" <= char < "\xa0" else char for char in decoded])
 
 

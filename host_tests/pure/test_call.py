@@ -556,18 +556,20 @@ def test_sound_at_a_place_that_is_no_address_is_refused_before_it_rings():
 
 
 class Full:
-    """Stands in for a method: raises MemoryError the first time, then does what the method does."""
+    """Stands in for a method: raises MemoryError the first time, or the first `times`, then does what the method does. A
+    message that meets it once is tried again at once, so it takes two to lose one."""
 
-    def __init__(self, thing, name):
+    def __init__(self, thing, name, times=1):
         self.thing = thing
         self.name = name
         self.real = getattr(thing, name)
-        self.raised = False
+        self.raised = 0
+        self.times = times
         setattr(thing, name, self)
 
     def __call__(self, *arguments, **named):
-        if not self.raised:
-            self.raised = True
+        if self.raised < self.times:
+            self.raised += 1
             raise MemoryError
         return self.real(*arguments, **named)
 
@@ -578,7 +580,7 @@ def test_a_bye_that_met_a_full_heap_is_answered_when_it_comes_again():
     to = phone.last(200).get(3)
     phone.send(request(b"ACK", to=to, branch=b"z9hG4bKack"))
     for name in ("_reply", "_in_order"):
-        Full(calls[0], name)
+        Full(calls[0], name, 2)
     bye = request(b"BYE", 2, to=to, branch=b"z9hG4bKbye")
     for _ in range(3):
         phone.send(bye)
@@ -587,7 +589,7 @@ def test_a_bye_that_met_a_full_heap_is_answered_when_it_comes_again():
 
 def test_an_invite_that_met_a_full_heap_rings_when_it_comes_again():
     world, agent, phone, calls = door(mode=rings)
-    Full(agent, "on_call")
+    Full(agent, "on_call", 2)
     for _ in range(2):
         phone.send(request(b"INVITE", body=SDP))
     assert phone.statuses() == [180] and len(agent.calls) == 1 and agent.out_of_memory == 1
@@ -596,7 +598,7 @@ def test_an_invite_that_met_a_full_heap_rings_when_it_comes_again():
 def test_an_answer_that_met_a_full_heap_is_taken_when_it_comes_again():
     for status in (180, 200, 486):
         world, agent, phone, call, log = calling()
-        Full(call, "on_response")
+        Full(call, "on_response", 2)
         data = reply(phone.last(method=b"INVITE"), status, body=SDP if status == 200 else b"")
         phone.send(data)
         assert call.state == "calling"
@@ -608,6 +610,26 @@ def test_an_answer_that_met_a_full_heap_is_taken_when_it_comes_again():
             assert b"ACK" in phone.methods()
             world.run(33000)
             assert len(agent.transactions) == 0
+
+
+def test_an_answer_that_found_no_room_deep_inside_is_no_copy_when_it_comes_again():
+    for name in ("accepted", "_hop", "_tell"):
+        for times in (1, 2, 3):
+            world, agent, phone, call, log = calling()
+            full = Full(call, name, times)
+            data = reply(phone.last(method=b"INVITE"), 200, body=SDP)
+            for _ in range(2):
+                phone.send(data)
+            assert full.raised == times and call.state == "up" and call.media is not None, (name, times)
+            assert b"ACK" in phone.methods()
+            assert log.events[-1] == "up"
+
+
+def test_a_message_that_met_a_full_heap_is_tried_again_when_there_is_room():
+    world, agent, phone, calls = door(mode=rings)
+    Full(agent, "on_call")
+    phone.send(request(b"INVITE", body=SDP))
+    assert phone.statuses() == [180] and len(agent.calls) == 1 and agent.out_of_memory == 0
 
 
 def test_a_timer_that_met_a_full_heap_fires_again():

@@ -1,5 +1,6 @@
 from expect import raises
-from sip.digest import Authenticator, digest_response, parse_challenge
+from sip.digest import Authenticator
+from sip.hashes import digest_response, parse_challenge
 from sip.message import parse
 
 

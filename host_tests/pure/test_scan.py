@@ -148,3 +148,14 @@ def test_a_message_does_not_keep_parts_of_the_one_before():
     assert decode(bare, 8, n, w, p) == 62 << 9
     # Contact, which need not be there, is absent when its URI is
     assert list(p)[:28] + list(p)[30:31] + list(p)[36:] == [0] * 35 + [65535, 65535, 0]
+
+
+def test_names_have_numbers():
+    for name, number in ((b"via", 1), (b"to", 3), (b"from", 2), (b"expires", 12), (b"min-expires", 23), (b"authentication-info", 51)):
+        assert field(name) == number
+    for name in (b"v", b"expire", b"xpires", b"INVITE", b"nothing"):
+        try:
+            field(name)
+        except ValueError:
+            continue
+        raise AssertionError(name)

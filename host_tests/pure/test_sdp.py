@@ -1,9 +1,14 @@
 from expect import raises
-from sip import sdp
+from sip import accepting, sdp
+from sip.answering import answer
 from sip.offer import offer
-from sip.sdp import SdpError, accept, answer, parse
+from sip.sdp import SdpError, parse
 
 HEAD = b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+
+
+def accept(session, offered):
+    return accepting.accept(session, *accepting.wanted(parse(offered)))
 
 
 def agree(lines, direction=b"sendrecv"):
@@ -21,7 +26,7 @@ def test_an_offer():
         b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
         b"a=ptime:20\r\na=sendrecv\r\n"
     )
-    six = offer("2001:db8::1", 5000, 3, 4, ((8, b"PCMA"),), b"sendonly")
+    six = offer("2001:db8::1", 5000, 3, 4, (8,), b"sendonly")
     assert b"c=IN IP6 2001:db8::1\r\n" in six and b"RTP/AVP 8 101\r\n" in six and six.endswith(b"a=sendonly\r\n")
 
 
@@ -195,3 +200,160 @@ def test_telephone_event_has_any_number_of_theirs():
             got, n = agree(lines % (formats, number))
             assert n.events == number and b"RTP/AVP 8 %d\r\n" % number in got, formats
             assert accept(parse(HEAD + lines % (formats, number)), offer("192.0.2.1", 5000, 1, 1)).events == number
+
+
+def test_the_codecs_of_an_offer_and_an_answer_are_ours_to_choose():
+    ours = offer("192.0.2.1", 5000, 3, 4, (9, 0, 8, 13))
+    assert b"RTP/AVP 9 0 8 13 101\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\n" in ours
+    body, there = answer(parse(ours), "192.0.2.2", 6000, 1, 1, (0, 9))
+    here = accept(parse(body), ours)
+    assert here.payload == there.payload == 9 and here.codec == there.codec == b"G722" and here.noise == there.noise == 13
+    assert b"RTP/AVP 9 13 101\r\na=rtpmap:9 G722/8000\r\na=rtpmap:13 CN/8000\r\n" in body
+    for codecs, payload in (((0, 8), 0), ((8,), 8), ((8, 9), 9)):
+        assert answer(parse(ours), "192.0.2.2", 6000, 1, 1, codecs)[1].payload == payload
+    assert answer(parse(HEAD + b"m=audio 4000 RTP/AVP 9\r\n"), "192.0.2.2", 6000, 1, 1) == (None, None)
+    # its clock is 8000; what says 16000 is something else
+    assert answer(parse(HEAD + b"m=audio 4000 RTP/AVP 9\r\na=rtpmap:9 G722/16000\r\n"), "192.0.2.2", 6000, 1, 1, (9,)) == (None, None)
+    # what was not offered is not accepted
+    assert accept(parse(HEAD + b"m=audio 4000 RTP/AVP 9 0\r\n"), offer("192.0.2.1", 5000, 1, 1)).payload == 0
+    assert accept(parse(HEAD + b"m=audio 4000 RTP/AVP 9\r\n"), offer("192.0.2.1", 5000, 1, 1)) is None
+    assert accept(parse(HEAD + b"m=audio 4000 RTP/AVP 8\r\n"), offer("192.0.2.1", 5000, 1, 1, (9, 0))) is None
+
+
+def test_comfort_noise():
+    for formats, maps, noise in ((b"0 13", b"", 13), (b"13 0", b"a=rtpmap:13 CN/8000\r\n", 13), (b"0 13", b"a=rtpmap:13 CN/16000\r\n", -1),
+                                 (b"0 19", b"", -1), (b"0", b"", -1), (b"0 118", b"a=rtpmap:118 CN/8000\r\n", -1)):  # fmt: skip
+        got, n = agree(b"m=audio 4000 RTP/AVP " + formats + b"\r\n" + maps)
+        assert n.noise == noise and n.payload == 0 and (b"CN/8000" in got) == (noise > 0), formats
+    assert agree(b"m=audio 4000 RTP/AVP 13\r\n") == (None, None)  # noise alone is no sound
+    theirs = parse(HEAD + b"m=audio 4000 RTP/AVP 0 13\r\n")
+    assert accept(theirs, offer("192.0.2.1", 5000, 1, 1, (0, 13))).noise == 13
+    assert accept(theirs, offer("192.0.2.1", 5000, 1, 1)).noise == -1  # not asked for
+    assert accept(parse(HEAD + b"m=audio 4000 RTP/AVP 0\r\n"), offer("192.0.2.1", 5000, 1, 1, (0, 13))).noise == -1
+
+
+def test_the_port_of_rtcp():
+    for lines, rtcp in ((b"", 0), (b"a=rtcp:4001\r\n", 4001), (b"a=rtcp:53020 IN IP4 192.0.2.99\r\n", 53020), (b"a=rtcp:\r\n", 0),
+                        (b"a=rtcp:x\r\n", 0), (b"a=rtcp-fb:* nack\r\na=rtcp-xr:rcvr-rtt=all\r\n", 0), (b"a=rtcp:70000\r\n", 0)):  # fmt: skip
+        got, n = agree(b"m=audio 4000 RTP/AVP 0\r\n" + lines)
+        assert n.rtcp == rtcp and not n.rtcp_mux and b"rtcp" not in got, lines
+    mux = b"m=audio 4000 RTP/AVP 0\r\na=rtcp:4001\r\na=rtcp-mux\r\n"
+    got, n = agree(mux)
+    assert (n.rtcp, n.rtcp_mux) == (4001, False) and b"mux" not in got
+    got, n = answer(parse(HEAD + mux), "192.0.2.1", 5000, 7, 8, mux=True)
+    assert (n.rtcp, n.rtcp_mux) == (4000, True) and b"a=rtcp-mux\r\n" in got
+    ours = offer("192.0.2.1", 5000, 1, 1, mux=True)
+    assert b"a=rtcp-mux\r\n" in ours
+    n = accept(parse(HEAD + mux), ours)
+    assert (n.rtcp, n.rtcp_mux) == (4000, True)
+    n = accept(parse(HEAD + mux), offer("192.0.2.1", 5000, 1, 1))
+    assert (n.rtcp, n.rtcp_mux) == (4001, False)
+    n = accept(parse(HEAD + b"m=audio 4000 RTP/AVP 0\r\n"), ours)
+    assert (n.rtcp, n.rtcp_mux) == (0, False)
+    agree(b"a=rtcp:4001\r\na=rtcp-mux\r\nm=audio 4000 RTP/AVP 0\r\n")  # where they mean nothing
+
+
+KEY = b"WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"  # 30 bytes, as RFC 4568 has it
+LONG, SHORT = b"AES_CM_128_HMAC_SHA1_80", b"AES_CM_128_HMAC_SHA1_32"
+
+
+def secret(lines, secure, local=None):
+    return answer(parse(HEAD + lines), "192.0.2.1", 5000, 7, 8, secure=secure, local=local)
+
+
+def crypto(body):
+    return [line[9:].split() for line in body.split(b"\r\n") if line.startswith(b"a=crypto:")]
+
+
+def test_an_offer_with_keys():
+    for secure, protocol in ((1, b"RTP/AVP"), (2, b"RTP/SAVP")):
+        ours = offer("192.0.2.1", 5000, 3, 4, secure=secure)
+        assert b"m=audio 5000 " + protocol + b" 0 8 101\r\n" in ours
+        first, second = crypto(ours)
+        assert first[:2] == [b"1", LONG] and second[:2] == [b"2", SHORT]
+        assert first[2][:7] == b"inline:" and len(first[2]) == 47 and first[2] != second[2], "each with a key of its own"
+        assert first[2] not in offer("192.0.2.1", 5000, 3, 4, secure=secure)
+    assert crypto(offer("192.0.2.1", 5000, 3, 4)) == []
+
+
+def test_keys_there_and_back():
+    for there_wants in (1, 2):
+        for here_wants in (1, 2):
+            ours = offer("192.0.2.1", 5000, 3, 4, secure=here_wants)
+            body, there = answer(parse(ours), "192.0.2.2", 6000, 1, 1, secure=there_wants)
+            here = accept(parse(body), ours)
+            assert here.keys[0] == there.keys[0] == 10 and here.keys[1] == there.keys[2] and here.keys[2] == there.keys[1]
+            assert len(here.keys[1]) == len(here.keys[2]) == 30 and here.keys[1] != here.keys[2]
+            assert crypto(body)[0][:2] == [b"1", LONG] and len(crypto(body)) == 1
+    # the second of ours
+    ours = offer("192.0.2.1", 5000, 3, 4, secure=2)
+    n = accept(parse(HEAD + b"m=audio 4000 RTP/SAVP 0\r\na=crypto:2 %s inline:%s|2^31\r\n" % (SHORT, KEY)), ours)
+    assert n.keys[0] == 4 and n.keys[2][:3] == b"YS_"
+    for wrong in (
+        b"", b"a=crypto:2 %s inline:%s\r\n" % (LONG, KEY), b"a=crypto:3 %s inline:%s\r\n" % (LONG, KEY), b"a=crypto:1 %s inline:AAAA\r\n" % LONG,
+    ):  # fmt: skip
+        assert accept(parse(HEAD + b"m=audio 4000 RTP/SAVP 0\r\n" + wrong), ours) is None, wrong
+        assert accept(parse(HEAD + b"m=audio 4000 RTP/AVP 0\r\n" + wrong), ours) is None, wrong
+    # where they would rather than must, the answer may be open, and not half
+    ours = offer("192.0.2.1", 5000, 3, 4, secure=1)
+    assert accept(parse(HEAD + b"m=audio 4000 RTP/AVP 0\r\n"), ours).keys is None
+    assert accept(parse(HEAD + b"m=audio 4000 RTP/SAVP 0\r\n"), ours) is None
+    assert accept(parse(HEAD + b"m=audio 4000 RTP/AVP 0\r\na=crypto:9 %s inline:%s\r\n" % (LONG, KEY)), ours) is None
+    # what was never offered
+    assert accept(parse(HEAD + b"m=audio 4000 RTP/SAVP 0\r\na=crypto:1 %s inline:%s\r\n" % (LONG, KEY)), offer("192.0.2.1", 5000, 3, 4)) is None
+
+
+def test_which_keys_are_chosen():
+    mine = b"m=audio 4000 RTP/SAVP 0\r\n"
+    good = b"%s inline:%s" % (LONG, KEY)
+    for lines, tag in (
+        (b"a=crypto:7 " + good, b"7"),
+        (b"a=crypto:1 AES_256_CM_HMAC_SHA1_80 inline:%s\r\na=crypto:2 %s inline:%s\r\na=crypto:3 %s" % (KEY * 2, SHORT, KEY, good), b"2"),
+        (b"a=crypto:1 F8_128_HMAC_SHA1_80 inline:%s\r\na=crypto:2 %s" % (KEY, good), b"2"),
+        (b"a=crypto:1 " + good + b"|2^31", b"1"), (b"a=crypto:1 " + good + b"|1048576", b"1"), (b"a=crypto:1 " + good + b"|2^3", None),
+        (b"a=crypto:1 " + good + b"|2^20|1:32", None), (b"a=crypto:1 " + good + b"|1:4", None),  # a master key identifier
+        (b"a=crypto:1 " + good + b"|2^31|1:4\r\na=crypto:2 " + good, b"2"),
+        (b"a=crypto:1 " + good + b";inline:" + KEY, None),
+        (b"a=crypto:1 " + good + b" WSH=128", b"1"), (b"a=crypto:1 " + good + b" -KDR=3", b"1"),
+        (b"a=crypto:1 " + good + b" KDR=3", None), (b"a=crypto:1 " + good + b" UNENCRYPTED_SRTP", None),
+        (b"a=crypto:1 " + good + b" UNAUTHENTICATED_SRTP", None), (b"a=crypto:1 " + good + b" FEC_ORDER=FEC_SRTP", None),
+        (b"a=crypto:1 " + good + b" SOMETHING", None), (b"a=crypto:x " + good, None), (b"a=crypto:1", None), (b"a=crypto:", None),
+        (b"a=crypto:1 " + LONG, None), (b"a=crypto:1 %s uri:%s" % (LONG, KEY), None), (b"a=crypto:1 %s inline:" % LONG, None),
+        (b"a=crypto:1 %s inline:%s" % (LONG, KEY[:-4]), None), (b"a=crypto:1 %s inline:****" % LONG, None),
+        (b"a=crypto:1 %s INLINE:%s" % (LONG, KEY), b"1"), (b"", None),
+    ):  # fmt: skip
+        got, n = secret(mine + lines + b"\r\n", 2)
+        assert (n is None) == (tag is None), lines
+        if tag:
+            assert crypto(got)[0][0] == tag and n.keys[2][:3] == b"YS_" and b"m=audio 5000 RTP/SAVP 0\r\n" in got
+
+
+def test_the_line_with_keys_comes_first_where_they_are_wanted():
+    keys = b"a=crypto:1 %s inline:%s\r\n" % (LONG, KEY)
+    both = b"m=audio 4000 RTP/AVP 0\r\nm=audio 4002 RTP/SAVP 0\r\n" + keys
+    for secure, index in ((0, 0), (1, 1), (2, 1)):
+        got, n = secret(both, secure)
+        assert n.index == index and bool(n.keys) == bool(index), secure
+        assert (b"m=audio 0 RTP/AVP 0\r\nm=audio 5000 RTP/SAVP" in got) == bool(index)
+    for lines, taken in (
+        (b"m=audio 4000 RTP/AVP 0\r\n", (True, True, False)), (b"m=audio 4000 RTP/AVP 0\r\n" + keys, (True, True, True)),
+        (b"m=audio 4000 RTP/SAVP 0\r\n" + keys, (False, True, True)), (b"m=audio 4000 RTP/SAVPF 0\r\n" + keys, (False, True, True)),
+        (b"m=audio 4000 RTP/SAVP 0\r\n", (False, False, False)), (b"m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\n" + keys, (False, False, False)),
+        (b"m=audio 4000 RTP/SAVP 18\r\n" + keys, (False, False, False)),
+    ):  # fmt: skip
+        for secure in (0, 1, 2):
+            got, n = secret(lines, secure)
+            assert (n is not None) == taken[secure], (lines, secure)
+            if n:
+                assert bool(n.keys) == (secure > 0 and keys in lines)
+                assert bool(crypto(got)) == bool(n.keys)
+
+
+def test_our_key_stays_while_its_suite_does():
+    keys = b"m=audio 4000 RTP/SAVP 0\r\na=crypto:%d %s inline:%s\r\n"
+    first, n = secret(keys % (1, LONG, KEY), 1)
+    again, m = secret(keys % (4, LONG, b"A" * 40), 1, first)
+    assert m.keys[1] == n.keys[1] and m.keys[2] == bytes(30) and crypto(again)[0][0] == b"4"
+    assert secret(keys % (1, LONG, KEY), 1, first)[0] == first
+    assert secret(keys % (1, SHORT, KEY), 1, first)[1].keys[1] != n.keys[1]
+    assert secret(keys % (1, LONG, KEY), 1, offer("192.0.2.1", 5000, 1, 1))[1].keys[1] != n.keys[1]

@@ -12,6 +12,7 @@ class World:
     (host, port, b"TCP" or b"TLS"), each one's own port standing for all its connections."""
 
     tcp = False
+    gone = ()  # peers whose connections are
 
     def __init__(self):
         self.now_ms = 5
@@ -73,7 +74,14 @@ class Wire:
         self.world = world
         self.source = source
         self.broken = False
-        self.streams = None
+
+    @property
+    def streams(self):
+        return self if self.world.tcp else None
+
+    def find(self, peer):
+        """As of a stream.Streams: whoever is there has a connection, unless it is said to be gone."""
+        return peer if peer[:2] in self.world.agents and peer not in self.world.gone else None
 
     def send(self, data, peer):
         if self.broken or len(peer) > 2 and not self.world.tcp:

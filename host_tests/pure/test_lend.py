@@ -1,0 +1,51 @@
+"""Code for the moment: it is there while somebody has it, once, and finds room if there is any."""
+
+import sys
+
+import lend as module
+
+from lend import lend
+
+
+def test_it_is_not_kept():
+    one, two = lend("sip.endings"), lend("sip.endings")
+    assert one is not two and one.ending(486) == two.ending(486) == "busy (486)"
+    assert "sip.endings" not in sys.modules and "lend._" not in sys.modules
+
+
+def test_what_it_lends_itself_meanwhile_is_there_once():
+    targets = lend("sip.server.targets")
+    assert targets.location.record.__dict__ is targets.road.record.__dict__
+    assert lend("sip.server.location") is not targets.location
+
+
+def test_where_there_is_no_room_what_can_be_spared_is_given_back_first():
+    real = module._load
+    full = []
+
+    def load(name):
+        if len(full) < most:
+            full.append(name)
+            raise MemoryError
+        return real(name)
+
+    spared = []
+    module._load = load
+    try:
+        most = 1
+        module.short.append(lambda: spared.append(len(full)))
+        assert lend("sip.endings").ending(486) and spared == [1]
+        most = 9
+        for _ in range(2):
+            try:
+                lend("sip.endings")
+            except MemoryError:
+                continue
+            raise AssertionError("where did it come from?")
+        assert spared == [1, 2, 4]
+        module.short.clear()
+        most = 0
+        assert lend("sip.endings").ending(486)
+    finally:
+        module._load = real
+        module.short.clear()
