@@ -1,79 +1,19 @@
 """Run by the Unix port from test_config_flash.py: saves the configuration on a flash that dies, at every moment.
 
-The flash is RAM. It carries out n writes and erases and dies in the next one, of which nothing, half or all still
-happens; then it is mounted again, as after a power cut, and the file must be the old one or the new one, whole.
+The flash is that of dying_flash.py. When it has died it is mounted again, as after a power cut, and the file must be the old one or
+the new one, whole.
 """
 
 import json
 import sys
 import vfs
 
+from dying_flash import Flash, cut, ends, load, mount
+
 sys.path.insert(0, sys.argv[1])
 from door.config import Config, Mistake
 
-_BLOCK = 4096
 _OLD = {"schema": 1, "sip.server": "192.0.2.10", "sip.display": "x" * 60, "call.peers": "192.0.2.1"}
-
-
-class Flash:
-    def __init__(self, data=None):
-        self.data = data or bytearray(b"\xff" * (24 * _BLOCK))
-        self.gone = False  # after the power cut, when only the collector still wants to close files on it
-        self.left = -1  # operations until it dies, -1 never
-        self.torn = 0  # halves of the operation it dies in that still happen
-        self.done = 0
-
-    def _spend(self):
-        """-> (halves of this operation that still happen, whether the flash lives on)."""
-        self.done += 1
-        if self.left < 0:
-            return 2, True
-        self.left -= 1
-        if self.left >= 0:
-            return 2, True
-        self.left, halves, self.torn = 0, self.torn, 0  # dead from here on
-        return halves, False
-
-    def after_the_cut(self):
-        """-> the same flash with the power back."""
-        self.gone = True
-        return Flash(self.data)
-
-    def readblocks(self, block, buf, offset=0):
-        if self.gone:
-            return
-        start = block * _BLOCK + offset
-        buf[:] = memoryview(self.data)[start : start + len(buf)]
-
-    def writeblocks(self, block, buf, offset=0):
-        if self.gone:
-            return
-        halves, alive = self._spend()
-        start = block * _BLOCK + offset
-        n = len(buf) * halves // 2
-        self.data[start : start + n] = buf[:n]
-        if not alive:
-            raise OSError(5)
-
-    def ioctl(self, op, arg):
-        if self.gone:
-            return 0
-        if op == 4:
-            return len(self.data) // _BLOCK
-        if op == 5:
-            return _BLOCK
-        if op == 6:
-            halves, alive = self._spend()
-            start = arg * _BLOCK
-            n = _BLOCK * halves // 2
-            self.data[start : start + n] = b"\xff" * n
-            if not alive:
-                raise OSError(5)
-        return 0
-
-
-def mount(flash):
-    vfs.mount(vfs.VfsLfs2(flash), "/flash")
 
 
 def values(config):
@@ -101,38 +41,35 @@ def image_after(saves, extra):
     return bytes(flash.data)
 
 
-def load(image):
-    flash = Flash(bytearray(image))
-    mount(flash)
+def started(image):
+    """-> (the flash, the configuration that is on it)"""
+    flash = load(image)
     config = Config("/flash/config.json").load()
     assert config.words == []
     flash.done = 0
     return flash, config
 
 
+def dies(config):
+    try:
+        set_new(config)
+    except Mistake as e:
+        assert "until the next restart" in str(e), e
+    assert config.get("sip.port") == 5071  # in force whether or not the flash took it
+
+
 def cut_everywhere(image, extra):
     """Cuts one save at each of its operations -> (operations, times the old file was there, the new one)."""
-    flash, config = load(image)
+    flash, config = started(image)
     old = values(config)
     set_new(config)
     new = values(config)
     vfs.umount("/flash")
     total = flash.done
     seen_old = seen_new = 0
-    for n, torn in [(n, torn) for n in range(total) for torn in (0, 1, 2)]:
-        flash, config = load(image)
-        flash.left, flash.torn = n, torn
-        try:
-            set_new(config)
-        except Mistake as e:
-            assert "until the next restart" in str(e), e
-        assert config.get("sip.port") == 5071  # in force whether or not the flash took it
-        try:
-            vfs.umount("/flash")
-        except OSError:
-            pass
-        flash = flash.after_the_cut()
-        mount(flash)
+    for n, torn in ends(total):
+        flash, config = started(image)
+        cut(flash, n, torn, lambda: dies(config))
         again = Config("/flash/config.json").load()
         found = values(again)
         assert again.words == [], (n, torn, again.words)

@@ -14,6 +14,7 @@ _WAIT_MS = const(1500)
 _TO_1970 = const(25567)  # days from 1900, which NTP counts from
 _TO_2000 = const(36524)
 _DAY_S = const(86400)
+_ENFILE = const(23)
 
 
 def question(stamp):
@@ -61,7 +62,8 @@ async def ask(server, pack, port=_PORT):
 
 
 async def set_from(servers, pack):
-    """Sets the board's clock from the first of these addresses that answers -> "" or, in words, why none did."""
+    """Sets the board's clock from the first of these addresses that answers -> "" or, in words, why none did. OSError when the
+    board has no socket left."""
     from machine import RTC
 
     why = "no time server is known"
@@ -70,5 +72,7 @@ async def set_from(servers, pack):
             RTC().datetime(date(await ask(server, pack)))
             return ""
         except (OSError, ValueError) as error:
+            if error.args[0] == _ENFILE:
+                raise  # no socket: that is not the server's affair
             why = "time server %s: %s" % (server, error)
     return why

@@ -35,6 +35,11 @@ def unpack(address):
     return "%d.%d.%d.%d" % tuple(address[4:8]), address[2] << 8 | address[3]
 
 
+def mark(sock, dscp):
+    """Asks that what a socket sends bears this DSCP. -> whether the port can. The stock ESP32's cannot."""
+    return lend("board.mark").mark(sock, dscp)
+
+
 class Network:
     """The interface of wiring.NETWORK, "wifi" or "lan". How it comes up, and the words for it, are in link.py."""
 

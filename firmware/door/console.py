@@ -3,14 +3,13 @@
 Ctrl-C ends the line that runs; on an empty line it leaves for the plain REPL of MicroPython, where mpremote and Ctrl-D
 work as on any board. While a person edits, Ctrl-C is a key like others (kbd_intr(-1)); it interrupts only while a
 line of theirs runs, so that it cannot hit the call. What is done with a whole line is in enter.py, there only
-while the line runs."""
+for the moment."""
 
 import asyncio
 import gc
 import micropython
 import select
 import sys
-from asyncio import core
 
 from lend import lend
 from micropython import const
@@ -35,7 +34,8 @@ _CHUNK_MS = const(5)  # the time they take at 115200 baud
 
 
 class Lines:
-    """Text for people, line by line: the console prints it without holding the call, and so does repr()."""
+    """Text for people, line by line: the console prints it without holding the call; repr() gives all at once. None is no line, but
+    says that the next one takes its time."""
 
     is_passing = True  # not kept as _, for that would keep the code and the call that it comes from
 
@@ -46,7 +46,7 @@ class Lines:
         return iter((self._lines,) if isinstance(self._lines, str) else self._lines)
 
     def __repr__(self):
-        return "\n".join(self)
+        return "\n".join(filter(None, self))
 
     __str__ = __repr__
 
@@ -83,16 +83,18 @@ class Console:
         listener = asyncio.create_task(self._listen())
         try:
             await self.write(self.banner)
+            self.banner = ""
             self.line.begin("door>>> ")
             while self.left is None:
+                task = self.task
                 if self._lines:
-                    self.line.hide()
+                    if task is None:
+                        self.line.hide()
                     await self.flush()
-                    self.line.redraw()
-                elif self.ahead:
-                    c = self.ahead[0]
-                    self.ahead = self.ahead[1:]
-                    await self._key(c)
+                    if task is None:
+                        self.line.redraw()
+                elif self.ahead if task is None else task.done():
+                    await self._key()
                 else:
                     await asyncio.sleep_ms(_PAUSE_MS)
         finally:
@@ -125,7 +127,7 @@ class Console:
         poller.register(stdin, select.POLLIN)
         while True:
             try:
-                yield core._io_queue.queue_read(stdin)
+                yield asyncio.core._io_queue.queue_read(stdin)
                 while poller.poll(0):
                     data = stdin.read(1)
                     if not data:  # the far end is gone
@@ -151,15 +153,20 @@ class Console:
         ahead = self.ahead
         return not self.task and ahead and (len(ahead) >= _AHEAD // 2 or ahead[-1] in _LEAVING)
 
-    async def _key(self, c):
-        event = 0
+    async def _key(self):
+        """Takes a key, or what an awaited line has given."""
+        event = _ENTER
         try:
-            event = self.line.key(c)
+            if self.task is None:
+                c = self.ahead[0]
+                self.ahead = self.ahead[1:]
+                event = self.line.key(c)
             if event == _ENTER:
-                await lend("door.enter").Enter(self).run()
+                await lend("door.enter").enter(self)
             elif event == _TAB:
-                lend("door.python").tab(self)
+                lend("door.tab").tab(self)
         except MemoryError:
+            self.task = None
             self.make_room()
             self.say("Not enough memory for that line.")
             self.line.begin("door>>> ")

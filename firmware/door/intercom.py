@@ -17,18 +17,20 @@ from .console import Lines
 _BEAT_MS = const(20)
 _SILENCE_MS = const(3000)
 
-# What the light shows, as light.py has it.
-_IDLE = const(0)
-_TROUBLE = const(1)
-_CALLING = const(2)
-_TALKING = const(3)
+# What the light shows: from the right, a bit for each 128 ms of 3 s.
+_IDLE = const(0x000001)  # a short flash: ready
+_TROUBLE = const(0x005005)  # two flashes, each 1.5 s: no network, or not registered
+_CALLING = const(0x555555)  # fast: somebody is rung
+_TALKING = const(0xFFFFFF)  # steady: the call is up
 
 
 class Door:
-    """The intercom. Public methods are the commands of the console; `run()` is the whole device."""
+    """The intercom. `names` are the commands of the console; `run()` is the whole device."""
 
     _held = False  # the other side has put us on hold
     _holds = False  # and we it
+    _patience_ms = 0  # how long the other side may be quiet; 0: for ever
+    _merger = None  # of the keys that the other side presses in this call
     _messages_s = 0  # until when, since the start, there were too many texts already
     _clock_s = -1  # when the time is asked for next, in seconds since the start; -1: nobody has needed it
 
@@ -38,65 +40,35 @@ class Door:
 
     # --- What a person types.
 
-    def status(self):
-        """How the door is, in sentences."""
-        return Lines(lend("door.words").status(self))
+    # Each command, and the file of it; Tab offers them. What a command does is said there.
+    names = "status:words show:listed set: call:calls hangup:calls hold:talk resume:talk transfer:talk keys:dial " \
+        "audio_test:ear press:calls play:prompts trace:trace phones:phones add_phone:phones remove_phone:phones open:"
 
-    def show(self, key=None):
-        """The configuration: all of it, a group ("sip") or one key. Secrets are not shown."""
-        lines = self.config.lines(key)
-        return Lines([next(lines)] + list(lines))  # a wrong key is told here, not while it is printed
+    def __getattr__(self, name):
+        at = (" " + self.names).find(" %s:" % name)
+        if at < 0:
+            raise AttributeError("a door has no %s" % name)
+        file = self.names[at + len(name) + 1 :].split(" ", 1)[0]
+        return lambda *given, **named: getattr(lend("door." + file), name)(self, *given, **named)
 
     def set(self, key, value):
         """Checks, sets and saves one value; None makes it the default again. Mistake, in words, if it is wrong."""
-        changed = self.config.set(key, value)
-        return Lines(lend("door.apply").words(self, key, changed))
-
-    def call(self, target=None):
-        """Calls a target, "101" or "sip:101@192.0.2.10", or the button's. Mistake, in words, if that cannot be.
-
-        What it gives may be awaited: until the call is answered or has ended."""
-        return lend("door.calls").call(self, target)
-
-    def hangup(self):
-        """Ends the call, whatever its state, or the tone after a failed one."""
-        call = self._call
-        if call is None:
-            self._stop_sound()
-            return Lines("There is no call.")
-        call.hangup()
-        if self._call is call:  # it did not say so itself
-            self._over(call)
-        self._stop_sound()
-
-    def hold(self):
-        """Lets the other side wait: it does not hear the visitor until resume()."""
-        return lend("door.talk").hold(self)
-
-    def resume(self):
-        """Goes on with who was put on hold."""
-        return lend("door.talk").resume(self)
-
-    def transfer(self, target):
-        """Asks the other side to go on with a target, "102"; the door is then out of it. Mistake, in words, if that cannot
-        be."""
-        return lend("door.talk").transfer(self, target)
+        try:
+            changed = self.config.set(key, value)  # with the rules and the file's code in the heap, and nothing else
+        except MemoryError:
+            if self._agent:
+                self._agent.make_room()  # what is kept of calls that are over lies in between
+            changed = self.config.set(key, value)
+        return Lines(lend("door.listed").words(self, key, changed))
 
     def open(self):
         """Opens the door for door.open_s seconds."""
         open_s = self.config.get("door.open_s")
         self._relay_until = ticks_add(ticks_ms(), open_s * 1000)
         self._relay.put(True)
+        if self._sound is not None:
+            lend("door.prompts").prompt(self, "open", 3)
         return Lines("The door is open for %d s." % open_s)
-
-    def press(self, n=0):
-        """What a press of button `n` does: call, or answer a call that rings here."""
-        return lend("door.calls").press(self, n)
-
-    def trace(self, what=True, only=""):
-        """Shows each SIP message (True) or a line for each ("ladder"), of one method or peer if `only` names it; False ends
-        it. Credentials are blacked out."""
-        return lend("door.trace").trace(self, what, only)
 
     # --- The device.
 
@@ -119,7 +91,7 @@ class Door:
     def rest(self):
         """Relay and light at rest, at once; for every way out."""
         self._relay.put(False)
-        self._light.rest()
+        self._light.put(False)
 
     def say(self, text):
         """A line for whoever sits at the console."""
@@ -200,13 +172,16 @@ class Door:
             call = self._call
             registration = self._registration
             if call is not None:
-                self._light.tick(_TALKING if call.state == "up" else _CALLING, now)
+                shown = _TALKING if call.state == "up" else _CALLING
                 self._watch_call(call, now)
             else:
                 well = self._agent and not self._trouble and (registration is None or registration.is_registered)
-                self._light.tick(_IDLE if well else _TROUBLE, now)
+                shown = _IDLE if well else _TROUBLE
                 if self._closing and ticks_diff(now, self._deadline) >= 0:
                     self._stop_sound()
+            is_lit = shown >> now % 3072 // 128 & 1
+            if is_lit != self._light.is_on:
+                self._light.put(is_lit)
             if ticks_diff(now, second) >= 1000:
                 second = ticks_add(second, 1000)
                 self._up_s += 1
@@ -215,15 +190,21 @@ class Door:
 
     def _watch_call(self, call, now):
         if self._limit and ticks_diff(now, self._deadline) >= 0:
-            self._limit = 0
-            lend("door.over").limit(self, call)
+            limit, self._limit = self._limit, 0
+            lend("door.over").limit(self, call, limit)
         elif call.state == "up":
             while True:
                 digit = self._stream.next_digit()
                 if digit < 0:
                     break
-                lend("door.keypad").pressed(self, digit)
+                lend("door.keypad").pressed(self, digit >> 4, digit & 15)
+            if self._merger is not None and self._merger.wait:
+                for digit in self._merger.take(now):
+                    lend("door.keypad").key(self, digit)
             if call.media is not None and call.media.receive:
+                if self._patience_ms and not self._held and self._patience_ms <= self._stream.quiet_ms():
+                    if self._patience_ms <= call.since_ms():  # how quiet it was while it rang does not count
+                        lend("door.over").dead(self, call)
                 silent_ms = self._stream.silence_ms()
                 if silent_ms < 0:
                     silent_ms = call.since_ms()
@@ -233,15 +214,29 @@ class Door:
     # --- Calls.
 
     def _pressed(self, n):
-        lend("door.calls").pressed(self, n)
+        """Button n was pressed: a call that rings here is answered, else one begins."""
+        call = self._call
+        try:
+            if call is not None and call.state == "incoming":
+                words = lend("door.incoming").answer(self, call)
+            else:
+                words = lend("door.calls").press(self, n)
+            self.say("The button: %s" % words)
+        except Mistake as e:
+            self.say("The button: %s" % e)
+        except Exception as e:
+            self._fault(e)
 
     def _admit(self, host, message):
         """Before an INVITE costs anything: None, or (status, reason)."""
         get = self.config.get
         server = host if self._registration and self._registration.is_server(host) else ""
-        if not may_call(host, server, get("call.peers")):
+        house = self._agent.house
+        if house and house.guest is message:
+            server = host  # it has shown a password of the house
+        if not may_call(host, server, get("call.peers"), self._agent.host):
             if host != self._refused:  # a flood from one address loads this once
-                self._refusal = lend("door.calls").refuse(self, host)
+                self._refusal = lend("door.incoming").refuse(self, host)
                 self._refused = host
             return 403, self._refusal
         if get("call.incoming") == "reject":
@@ -252,7 +247,7 @@ class Door:
 
     def _on_call(self, call):
         """A call that was admitted: it is answered or rings here."""
-        lend("door.calls").incoming(self, call)
+        lend("door.incoming").incoming(self, call)
 
     def _told(self, *what):
         """What is rare from the user agent: a call in another's place (old, new), a text (sender, text, call), an INFO
@@ -269,12 +264,12 @@ class Door:
                 self._last = call.words()
             return
         if event == "ended":
-            self._over(call)
+            lend("door.over").over(self, call)
             return
         if event == "media":
             media = call.media
             send = media.send and not call.on_hold  # whom we hold does not hear the visitor
-            self._stream.send_to(media.host, media.port, media.payload, media.events, send, media.receive)
+            self._stream.send_to(media.host, media.port, media.payload, media.events, send, media.receive, media)
             if media.held != self._held or call.on_hold != self._holds:
                 lend("door.talk").held(self, call)
             return
@@ -283,17 +278,20 @@ class Door:
         elif event == "up":
             self._stream.tone(None)
             self._limits("call.max_s")
+            self._patience_ms = self.config.get("rtp.timeout_s") * 1000
+            if self.config.get("sound.welcome"):
+                lend("door.prompts").prompt(self, "welcome", 2)
             self._silent = False
             self._reports = 0
+            while self._stream.next_digit() >= 0:
+                pass  # keys count in a call, not before it
         self.say(call.words())
 
-    def _over(self, call):
-        lend("door.over").over(self, call)
-
     def _limits(self, key):
-        """The call ends after so many seconds, as this key of the configuration says; 0: no limit."""
-        self._limit = self.config.get(key)
-        self._deadline = ticks_add(ticks_ms(), self._limit * 1000)
+        """The call ends after so many seconds, as this key of the configuration says; 0: no limit. over.limit() is asked then,
+        or 10 s before, when it tells so in a call."""
+        limit = self._limit = self.config.get(key)
+        self._deadline = ticks_add(ticks_ms(), (limit - 10 if limit > 10 and key == "call.max_s" else limit) * 1000)
 
     def _stop_sound(self):
         self._closing = False
@@ -306,4 +304,4 @@ class Door:
 
 def _help(*things):
     """help(door) lists its commands; help() too, and with anything else it is MicroPython's own."""
-    return lend("door.words").help(*things)
+    return lend("door.help").help(*things)

@@ -1,11 +1,16 @@
 """Which keys open the door. Loaded for the moment by lend(), when the other party presses one. Times are in seconds since
 the start, which never wrap."""
 
+from time import ticks_add, ticks_ms
+
+from lend import lend
 from micropython import const
 
 _MAX_WRONG = const(3)
 _LOCK_S = const(30)
 _PAUSE_S = const(5)  # a pause this long begins the code again
+_LONGEST_MS = const(5000)  # that an INFO may come after its key was pressed
+_KEYS = const(b"0123456789*#ABCD")  # as RFC 4733 3.2 counts them
 
 
 class Keypad:
@@ -14,8 +19,8 @@ class Keypad:
     A code is complete when it is as long as the right one, or at `#`; `*` begins again (unless the code itself
     has these keys). After three wrong codes nothing is heard for 30 s, across calls.
 
-    `state` is what lasts, a dict that is empty at first: "entered" keys, pressed at "last", how many were "wrong",
-    "until" when nothing counts, and whether RTP events were "heard" in this call."""
+    `state` is what lasts, a dict that is empty at first: "entered" keys, pressed at "last", how many were "wrong" and
+    "until" when nothing counts."""
 
     def __init__(self, state):
         self._state = state
@@ -23,7 +28,6 @@ class Keypad:
     def start(self):
         """A new call: what another one began is forgotten, what it got wrong is not."""
         self._state["entered"] = ""
-        self._state["heard"] = False
 
     def locked_s(self, now_s):
         """Seconds until keys count again, 0 if they do."""
@@ -65,14 +69,16 @@ class Keypad:
         return "locked"
 
 
-def pressed(door, digit, told=False):
-    """A key that the other party presses: opens the door at the right code. `told` by INFO: where keys come as RTP events
-    too, these would be the same once more."""
-    state = door._keys
-    if told and state.get("heard"):
-        return
-    if not told:
-        state["heard"] = True
+def pressed(door, way, digit, since_ms=0):
+    """The other party presses a key, says one of the ways of media.digits, since so many ms."""
+    if door._merger is None:
+        door._merger = lend("media.digits").Merger()
+    for digit in door._merger.put(way, digit, ticks_add(ticks_ms(), -since_ms)):
+        key(door, digit)
+
+
+def key(door, digit):
+    """A key that was pressed, however it came: opens the door at the right code."""
     outcome = Keypad(door._keys).press(digit, door.config.get("door.code"), door._up_s)
     if outcome == "open":
         door.open()
@@ -83,3 +89,23 @@ def pressed(door, digit, told=False):
         door.say("A wrong code.")
     elif outcome == "locked":
         door.say("A third wrong code: keys are not heard for 30 s.")
+
+
+def read_key(body):
+    """-> (a key's code or -1, for how many ms it had been pressed) of what an INFO says: "5", or "Signal=5" and perhaps
+    "Duration=160" in lines."""
+    key = body if b"=" not in body else b""
+    since_ms = 0
+    for line in body.split(b"\n"):
+        name, is_line, value = line.partition(b"=")
+        name = name.strip().lower()
+        value = value.strip()
+        if name == b"signal":
+            key = value
+        elif name == b"duration" and len(value) < 6 and value.isdigit():
+            since_ms = min(int(value), _LONGEST_MS)
+    key = key.strip().upper()
+    digit = _KEYS.find(key) if len(key) == 1 else -1
+    if len(key) == 2 and key.isdigit() and 10 <= int(key) <= 15:  # 16, and "!", is the hook
+        digit = int(key)
+    return digit, since_ms

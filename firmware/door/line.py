@@ -62,7 +62,7 @@ class Line:
         if self.escape or c >= 0x80 or self.bytes:
             return self.rare(c)
         if c >= 32 and c != 127:
-            self.insert(chr(c))
+            self.insert(bytes((c,)).decode())  # chr(c) would become a name of the interpreter, for good
         elif c == 13 or c == 10:
             if c == 10 and was_cr:
                 return 0

@@ -3,6 +3,27 @@
 from lend import lend
 
 
+def show(door, key=None):
+    """The configuration: all of it, a group ("sip") or one key. Secrets are not shown."""
+    from .console import Lines
+
+    found = lines(door.config, key)
+    return Lines(_with(next(found), found))  # a wrong key is told here, not while it is printed
+
+
+def _with(first, rest):
+    # Line by line: all of them at once take more than a small heap has.
+    yield first
+    for line in rest:
+        yield line
+
+
+def words(door, key, changed):
+    """-> for who has set a value: what it is, and when it takes effect."""
+    text = "%s = %s." % (key, shown(door.config, key))
+    return text + (lend("door.apply").apply(door, key) if changed else " It was so before.")
+
+
 def lines(config, key=None):
     """The table for a person, line by line: all of it, one group ("sip") or one key."""
     schema = lend("door.schema")

@@ -6,15 +6,19 @@ from lend import lend
 
 from .config import Mistake
 
-# One line a key: name, kind, default ("-" is empty), range or choices | help. One string, because a tuple of
-# tuples of strings costs three times as much heap; it is read seldom and kept for good.
-_TABLE = """
+# One line a key: name, kind, default ("-" is empty), range or choices | help. A few long strings: a tuple of tuples costs three
+# times as much heap, and for a long one there may be no such piece: not 5 KB after a few calls, not 1 KB during one.
+_TABLE = (
+    """
+sip.mode choice pbx pbx,house | house: the phones register at the door itself, which is their PBX
 sip.server host - | registrar or PBX, with :port if not 5060; empty: no registration, direct calls only
 sip.user user door | the door's account, the number that phones dial
 sip.password secret - | password of that account
 sip.auth_user user - | name for authentication, if the PBX wants another than sip.user
 sip.display text - | name shown on the phone that rings
 sip.transport choice auto auto,udp,tcp,tls | how messages travel; auto: as DNS says of the server's name, else udp
+""",
+    """
 sip.proxy host - | outbound proxy, by which everything goes to the server
 sip.backup host - | second server, registered at while sip.server is away
 sip.tls_name name - | name in the server's certificate, if it is not that of sip.server
@@ -22,22 +26,70 @@ sip.tls_ca file ca.der | file of the certificates that TLS trusts, put there by 
 sip.session_s int 0 0,90..86400 | calls are refreshed within this many seconds; 0: only if the other side asks
 sip.port int 5060 1..65535 | port of the door's own SIP
 sip.expires_s int 300 60..86400 | how long one registration lasts
-button.1.target target - | whom the button calls: a number at sip.server, or sip:101@192.0.2.10
+""",
+    """
+button.1.target target - | whom the button calls: a number, or sip:101@192.0.2.10; of a house, all if empty
+house.all user 100 | number that rings all phones of the house
+house.realm name house | what the phones' passwords are for: with another, all need new ones
+house.max_tcp int 3 0..4 | phones that may register by TCP, beside all those over UDP
+house.redirect user - | numbers whose callers are told where the phone is (302); * for all
+house.out.server host - | server of calls outside the house, with :port if not 5060; empty: there are none
+house.out.user user - | the house's account there, as a rule its number
+""",
+    """
+house.out.password secret - | password of that account
+house.out.auth_user user - | name for authentication, if that server wants another
+house.out.prefixes prefixes - | what numbers that are called there begin with, like 0,+49; empty: none is called
+house.out.phones user - | phones that calls from there ring, like kitchen,102; empty: all
+house.out2.server host - | a second such server; the longer prefix decides
+house.out2.user user - | the house's account there
+house.out2.password secret - | its password
+house.out2.auth_user user - | name for authentication, if that server wants another
+""",
+    """
+house.out2.prefixes prefixes - | what numbers that are called there begin with
+house.out2.phones user - | phones that calls from there ring
 call.incoming choice answer answer,ring,reject | what a call to the door does; ring: the button answers
 call.peers peers - | addresses that may call beside sip.server, separated by commas
 call.ring_s int 45 5..300 | a call that nobody answers ends after this
 call.max_s int 600 0..86400 | longest call; 0: no limit
 door.code code - | keys that open the door during a call; empty: calls cannot open it
 door.open_s int 3 1..60 | how long the relay opens
+""",
+    """
+dtmf.inband choice on on,off | keys are heard in the sound, too, for phones that send them no other way
+dtmf.send choice rtp rtp,info | how door.keys("12#") goes: with the sound (RFC 4733) or by SIP INFO
+dtmf.tone_ms int 100 40..60000 | how long each of these keys is pressed
+dtmf.gap_ms int 100 40..5000 | and how long the pause after it is
 audio.gain_db int 0 -60..48 | microphone gain in dB
 audio.volume_db int 0 -60..18 | loudspeaker volume in dB
+audio.agc choice on on,off | who speaks softly or loudly is brought to a comfortable level, by up to 12 dB
+""",
+    """
+audio.silence choice off off,on | on: nothing is sent while nobody speaks, but comfort noise where the phone takes it
+audio.tones choice eu eu,at,au,be,br,ch,cn,cz,de,dk,es,fi,fr,hu,it,jp,nl,no,nz,pl,pt,ru,se,tw,uk,us | country whose tones sound
+sound.ring file - | WAV file that the visitor hears when the button calls, like ring.wav
+sound.welcome file - | WAV file that the other side hears when the call is answered
+sound.open file - | WAV file for both when the door opens; empty: a tone
+sound.nobody file - | WAV file that the visitor hears when nobody comes; empty: a tone
+""",
+    """
+audio.wideband choice auto auto,on,off | G.722, twice the bandwidth, offered first; auto: where the board has time and room
+audio.echo choice gate gate,cancel,off | gate: the microphone is quiet while the speaker talks; cancel: both may talk
 rtp.first_port int 20000 1024..65534 | first UDP port for sound
-rtp.last_port int 20098 1024..65535 | last UDP port for sound
+rtp.secure choice off off,preferred,required | encrypted sound (SRTP): never, where the other side can, or no call without it
+rtp.keys_over choice tls tls,any | what its keys may travel over; any: UDP and TCP too, where others can read them
+""",
+    """
+rtp.last_port int 20098 1024..65535 | last UDP port for sound; RTCP uses the one after that of the sound
+rtp.timeout_s int 60 0,5..3600 | a call ends if nothing has come for so long from who ought to send; 0: never
 wifi.ssid text - | name of the Wi-Fi network
 wifi.password secret - | its password
 net.hostname name sipdoor | the door's name in the local network
+net.dscp choice on on,off | packets are marked for routers (DSCP 46 sound, 26 SIP) where the port can; ESP32 cannot
 net.ntp name pool.ntp.org | server that tells the time when TLS needs it
-"""
+""",
+)  # fmt: skip
 
 
 _DIGITS = "0123456789"
@@ -88,36 +140,49 @@ def _is_text(text):
     return all(" " <= c != "\x7f" for c in text) and len(text.encode()) <= 64
 
 
-# kind: (test, what it is called, what would be right); every kind but int, choice and peers
-_KINDS = {
-    "host": (_is_host, "a host name", "write a name like pbx.example or an address like 192.0.2.10"),
-    "name": (lambda t: _is_host(t, False), "a host name", "write letters, digits and hyphens, like front-door"),
-    "user": (_is_user, "a SIP user name", "write it without spaces, like 42 or front-door"),
-    "target": (_is_target, "a number or a SIP address", "write 101 or sip:101@192.0.2.10"),
-    "file": (_is_file, "a file name", "write one of at most 32 letters, like ca.der"),
-    "text": (_is_text, "a plain text", "write at most 64 bytes in one line"),
-    "secret": (_is_text, "a password", "write at most 64 bytes in one line"),
-    "code": (
-        lambda t: len(t) <= 16 and _only(t, _DIGITS + "*#ABCD"),
-        "a door code",
-        "write 1 to 16 of the keys 0-9, * and #, like \"2580\"",
-    ),
-}
+def _rule(kind):
+    """(test, what it is called, what would be right) of every kind but int, choice and peers; None for those. Made when it is asked
+    for: all of them at once take 1 KB more."""
+    if kind == "host":
+        return _is_host, "a host name", "write a name like pbx.example or an address like 192.0.2.10"
+    if kind == "name":
+        return lambda t: _is_host(t, False), "a host name", "write letters, digits and hyphens, like front-door"
+    if kind == "user":
+        return _is_user, "a SIP user name", "write it without spaces, like 42 or front-door"
+    if kind == "target":
+        return _is_target, "a number or a SIP address", "write 101 or sip:101@192.0.2.10"
+    if kind == "prefixes":
+        return lambda t: _only(t, _DIGITS + "+*, "), "a list of prefixes", 'write digits with commas between, like "0,+49"'
+    if kind == "file":
+        return _is_file, "a file name", "write one of at most 32 letters, like ca.der"
+    if kind == "code":
+        return (
+            lambda t: len(t) <= 16 and _only(t, _DIGITS + "*#ABCD"), "a door code",
+            'write 1 to 16 of the keys 0-9, * and #, like "2580"',
+        )  # fmt: skip
+    if kind == "text" or kind == "secret":
+        return _is_text, "a plain text" if kind == "text" else "a password", "write at most 64 bytes in one line"
+    return None
 
 
 def keys():
     """Every key, in the table's order."""
-    for line in _TABLE.split("\n"):
-        if line:
-            yield line[: line.find(" ")]
+    for part in _TABLE:
+        at = 1
+        while at < len(part):  # line by line: all at once take 8 KB
+            yield part[at : part.find(" ", at)]
+            at = part.find("\n", at) + 1
 
 
 def entry(key):
     """-> (kind, default, range, help); Mistake with the nearest key if there is no such key."""
-    at = _TABLE.find("\n" + key + " ") if key and " " not in key else -1
-    if at < 0:
+    for part in _TABLE if key and " " not in key else ():
+        at = part.find("\n" + key + " ")
+        if at >= 0:
+            break
+    else:
         raise Mistake("there is no key '%s'; %s" % (key, lend("door.listed").nearest(key, keys())))
-    line = _TABLE[at + len(key) + 2 : _TABLE.find("\n", at + 1)]
+    line = part[at + len(key) + 2 : part.find("\n", at + 1)]
     spec, _, text = line.partition(" | ")
     spec = spec.split(" ")
     return spec[0], "" if spec[1] == "-" else spec[1], spec[2] if len(spec) > 2 else "", text
@@ -152,6 +217,8 @@ def check(key, value):
         return value
     if kind == "peers":
         return _check_peers(key, value)
+    if isinstance(value, bool) and kind == "choice" and "on" in limits.split(","):
+        value = "on" if value else "off"
     if isinstance(value, int) and not isinstance(value, bool) and kind in ("code", "user", "target", "secret"):
         value = str(value)  # door.set("sip.user", 42) is what anybody writes
     if not isinstance(value, str):
@@ -162,7 +229,7 @@ def check(key, value):
         if value not in limits.split(","):
             raise Mistake("%s: %s is not one of %s" % (key, _quote(value), limits.replace(",", ", ")))
         return value
-    good, what, right = _KINDS[kind]
+    good, what, right = _rule(kind)
     if value and not good(value):
         value = "what you wrote" if is_secret(key) else _quote(value)
         raise Mistake("%s: %s is not %s; %s" % (key, value, what, right))

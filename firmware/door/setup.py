@@ -4,28 +4,29 @@ comes back and when a person changes something."""
 import asyncio
 import gc
 import os
-from time import gmtime, ticks_diff, ticks_ms
+from time import gmtime, ticks_add, ticks_diff, ticks_ms
 
 from lend import lend
 from micropython import const
 
 _CLOCK_S = const(60)
+_AGAIN_MS = const(1000)
 # What every call loads. Names are never forgotten by the interpreter: those in here come to lie low, together, at the start,
 # and not one by one in the middle of what a call leaves free.
-_DOOR = const("calls sound over wait words fault enter python keys keypad")
-_MEDIA = const("setup latch tables tones keys words")
-_SIP = const("outset invited offer sdp endings tidy")
+_DOOR = const("calls incoming sound over wait words fault enter steps python keys keypad")
+_MEDIA = const("setup latch tables sounds tones keys words digits wideband")
+_SIP = const("outset invited offer sdp answering accepting endings tidy")
 
 
 async def connect(door):
     """Brings up what is not yet as the network and the configuration want it; returns when all is."""
     if door._stream is None:  # its buffers are the largest there are: now, while the heap is whole
         from board.audio import Audio
-        from board.net import pack, unpack
+        from board.net import mark, pack, unpack
         from media.stream import Stream
 
         gc.collect()  # so that it comes to lie low, where it stays; as below
-        door._stream = Stream(Audio(door._wiring), pack, unpack)
+        door._stream = Stream(Audio(door._wiring), pack, unpack, mark if door.config.get("net.dscp") == "on" else None)
         gc.collect()
     get = door.config.get
     network = door._network
@@ -55,6 +56,8 @@ async def connect(door):
             await asyncio.sleep_ms(1000)
             return
         door.say("The address is now %s." % host)
+        if door._offered:
+            lend("door.provision").check(door)
         _again(door)
         call = door._call
         if call is not None and call.state == "up":
@@ -63,7 +66,12 @@ async def connect(door):
             door._on_event(call, "media")
             call.renew(host, port)
     if renew == 1:
-        await _register(door)
+        try:
+            await _register(door)
+        except MemoryError:  # something else is being done: what was changed is put in force when that has given its memory back
+            door._renew = 1
+            door._renew_at = ticks_add(ticks_ms(), _AGAIN_MS)
+            agent.make_room()
     if 0 <= door._clock_s <= door._up_s:
         await _set_clock(door, agent)
 
@@ -92,13 +100,18 @@ def _again(door):
 
 async def _start_agent(door, host):
     """A user agent on this address, in place of the one there was; and its registration."""
-    from board.net import pack, unpack
+    from board.net import mark, pack, unpack
     from sip.agent import Agent
 
     door._moved = False
     old, door._agent = door._agent, None
+    house = None
     if old:
         door._registration = None
+        house = old.house
+        if house:
+            house.forwards.clear()
+            lend("door.bindings").save(house)
         await old.stop()
     get = door.config.get
     trace = old.transport.trace if old else None
@@ -112,20 +125,28 @@ async def _start_agent(door, host):
     gc.collect()
     agent = Agent(host, get("sip.port"), pack, unpack, get("sip.user"), get("sip.display"), door._on_call, door._admit,
                   dns=door._network.dns)
+    if get("net.dscp") == "on":
+        agent.transport.mark = mark
     try:
         await agent.start()
     except OSError as e:
         if trace:
             trace.is_on = False
-        door._trouble = "UDP port %d of %s cannot be used (%s)" % (agent.port, host, e)
+        door._trouble = "UDP port %d of %s cannot be used (%s)" % (agent.port, host, lend("sip.sockets").words(e))
         door._tell(door._trouble)
         await asyncio.sleep_ms(2000)
         return
     agent.transport.trace = trace
     agent.time_known = door._knows_time
     agent.on_message = agent.on_info = agent.on_replaced = door._told
+    agent.house = house
     door._agent = agent
     lend("door.apply").levels(door)
+    words = lend("media.setup").echo(door._stream, get("audio.echo"))
+    if words:
+        door._tell(words)
+    lend("door.apply").secrecy(door)
+    agent.codecs = lend("door.apply").codecs(door)
     door.say("Listening for calls at sip:%s@%s:%d." % (get("sip.user"), host, agent.port))
     await _register(door)
     gc.collect()
@@ -147,7 +168,7 @@ async def _set_clock(door, agent):
             resolver = None
             why = await lend("board.clock").set_from(servers, agent.pack)
         except OSError as e:
-            why = str(e)
+            why = lend("sip.sockets").words(e)
     if why:
         door._tell("TLS waits for the right time: %s." % why)
         return
@@ -177,7 +198,13 @@ async def _register(door):
     agent.tls_ca = get("sip.tls_ca")
     agent.session_expires_s = get("sip.session_s")
     server = get("sip.server")
-    if not server:
+    if get("sip.mode") == "house":
+        lend("door.household").begin(door, agent)
+    elif agent.house:
+        lend("door.household").end(agent)
+    if door._offered:
+        lend("door.provision").check(door)
+    if not server and not agent.house:
         return
     transport = get("sip.transport")
     if transport == "auto":
@@ -187,13 +214,15 @@ async def _register(door):
         except OSError:
             agent.tls_ca = ""  # what DNS offers by TLS could not be used
     try:
-        registration = agent.register(
+        registration = lend("door.outside").begin(door, agent, transport) if agent.house else agent.register(
             server, get("sip.user"), get("sip.password"), get("sip.auth_user"), get("sip.expires_s"), get("sip.display"),
             get("sip.proxy"), transport, get("sip.backup"),
         )  # fmt: skip
     except ValueError as e:
-        door._trouble = "Not registered: %s; write sip.server, sip.proxy and sip.backup as names or addresses, like pbx.example." % e
+        door._trouble = "Not registered: %s; write %s as names or addresses, like pbx.example." % (
+            e, "house.out.server" if agent.house else "sip.server, sip.proxy and sip.backup")
         door._tell(door._trouble)
         return
-    registration.changed = door._on_registration
     door._registration = registration
+    if registration:
+        registration.changed = door._on_registration

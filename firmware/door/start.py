@@ -6,8 +6,6 @@ import gc
 from lend import lend
 from micropython import const
 
-from .light import Light
-
 _WATCHDOG_MS = const(20000)
 
 
@@ -18,7 +16,7 @@ def prepare(door):
 
     door._wiring = wiring
     door._relay = Output(wiring.RELAY)
-    door._light = Light(Output(wiring.LIGHT))
+    door._light = Output(wiring.LIGHT)
     door._console = None
     door._network = None
     door._agent = None
@@ -28,6 +26,7 @@ def prepare(door):
     door._sound = None  # the task that plays it
     door._port = 0  # of the sound
     door._call = None
+    door._offered = None  # the address at which a phone may fetch its account; see offered.py
     door._last = ""  # how the last call ended
     door._keys = {}  # what keypad.py knows
     door._relay_until = 0
@@ -69,7 +68,11 @@ async def stop(door, tasks):
         task.cancel()
     agent, door._agent = door._agent, None
     door._call = None
+    if door._offered:
+        lend("door.provision").end(door)
     if agent:
+        if agent.house and agent.house.owner.saving:
+            lend("door.bindings").save(agent.house)
         await agent.stop()
     door._stop_sound()
     await asyncio.sleep_ms(40)  # what was cancelled ends

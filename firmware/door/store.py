@@ -3,6 +3,7 @@
 The file is replaced by a rename, which LittleFS does in one step: after a power cut the old file or the new one
 is there, whole. Nothing here raises anything but Mistake (and nothing at all while loading)."""
 
+import gc
 import json
 import os
 
@@ -46,14 +47,26 @@ def set(config, key, value):
     if not changed and key not in config.kept:
         return False
     config.kept.pop(key, None)
-    values = config.values
-    at = values.index("\n%s " % key) + len(key) + 2
-    config.values = values[:at] + json.dumps(value) + values[values.index("\n", at) :]
+    # In a call there may be no room for the rules beside a second copy of all values.
+    schema = None
+    gc.collect()
+    old = config.get(key)
+    _put(config, key, json.dumps(value))
     try:
-        _save(config, schema)
+        _save(config, lend("door.schema"))
+    except MemoryError:
+        _put(config, key, json.dumps(old))  # it is tried again, or has not happened
+        raise
     except OSError as e:
         raise Mistake("%s holds until the next restart: %s could not be written (%s)" % (key, config.path, e))
     return changed
+
+
+def _put(config, key, value):
+    """The value (text) in force, in the place of the one there is."""
+    values = config.values
+    at = values.index("\n%s " % key) + len(key) + 2
+    config.values = "".join((values[:at], value, values[values.index("\n", at) :]))
 
 
 def _save(config, schema):

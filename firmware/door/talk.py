@@ -9,12 +9,12 @@ from .console import Lines
 _TEXT = const(300)  # characters of a text that are shown
 _EACH_S = const(3)  # a text is shown in so many seconds,
 _AT_ONCE_S = const(15)  # and so much of that in advance
-_KEYS = const(b"0123456789*#ABCD")  # as RFC 4733 3.2 counts them
+_BY_INFO = const(1)  # of media.digits
 
 
 def hold(door):
-    """See Door.hold()."""
-    call = _talking(door)
+    """Lets the other side wait: it does not hear the visitor until resume()."""
+    call = talking(door)
     if call.on_hold:
         return Lines("It is on hold already; door.resume() goes on.")
     call.hold()
@@ -22,8 +22,8 @@ def hold(door):
 
 
 def resume(door):
-    """See Door.resume()."""
-    call = _talking(door)
+    """Goes on with who was put on hold."""
+    call = talking(door)
     if not call.on_hold:
         return Lines("The other side has put us on hold, and only it can end that." if door._held else "It is not on hold; door.hold() lets it wait.")
     call.resume()
@@ -31,8 +31,8 @@ def resume(door):
 
 
 def transfer(door, target):
-    """See Door.transfer()."""
-    call = _talking(door)
+    """Asks the other side to go on with a target, "102"; the door is then out of it. Mistake, in words, if that cannot be."""
+    call = talking(door)
     if isinstance(target, int):
         target = str(target)
     if not isinstance(target, str):
@@ -44,7 +44,8 @@ def transfer(door, target):
     return Lines("Asking the other side to call %s." % target)
 
 
-def _talking(door):
+def talking(door):
+    """The call that is up, or a Mistake."""
     call = door._call
     if call is None or call.state != "up":
         raise Mistake("there is no call that is answered: " + (call.words() if call else 'door.call("101") makes one.'))
@@ -72,7 +73,7 @@ def _replaced(door, old, new):
         door._on_event(new, "media")
     elif media:
         # Who has left hears no more of the door while another phone rings.
-        door._stream.send_to(media.host, media.port, media.payload, media.events, False, False)
+        door._stream.send_to(media.host, media.port, media.payload, media.events, False, False, media)
     door.say("The call goes on with %s." % (new.display or new.peer_uri))
 
 
@@ -100,16 +101,10 @@ def _message(door, sender, text, call):
 
 def _info(door, call, kind, body):
     """Keys that are told beside the sound. True if the kind is one of those (there is no standard for them)."""
-    key = body if kind == b"application/dtmf" else b""
-    if kind == b"application/dtmf-relay":
-        for line in body.split(b"\n"):
-            name, _, value = line.partition(b"=")
-            if name.strip().lower() == b"signal":
-                key = value
-    elif kind != b"application/dtmf":
+    if kind not in (b"application/dtmf-relay", b"application/dtmf"):
         return False
-    key = key.strip().upper()
-    digit = _KEYS.find(key) if len(key) == 1 else 10 if key == b"10" else 11 if key == b"11" else -1
+    keypad = lend("door.keypad")
+    digit, since_ms = keypad.read_key(body)
     if digit >= 0 and call is door._call and call.state == "up":
-        lend("door.keypad").pressed(door, digit, True)
+        keypad.pressed(door, _BY_INFO, digit, since_ms)
     return True

@@ -10,8 +10,9 @@ from .console import Lines
 _METHODS = " register invite ack bye cancel options prack update refer notify subscribe info message publish "
 
 
-def trace(door, what, only):
-    """See Door.trace(). -> words for the person."""
+def trace(door, what=True, only=""):
+    """Shows each SIP message (True) or a line for each ("ladder"), of one method or peer if `only` names it; False ends it.
+    Credentials are blacked out. -> words for the person."""
     if isinstance(what, str) and what != "ladder":
         what, only = True, what
     if not isinstance(only, str) or only and " %s " % only.lower() not in _METHODS and "." not in only and ":" not in only:

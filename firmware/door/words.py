@@ -1,29 +1,12 @@
-"""What door.status() and help(door) say. Loaded for the moment by lend(): only people need it."""
+"""What door.status() says. Loaded for the moment by lend(): only people need it."""
 
 import gc
 
 from lend import lend
 
 from .console import Lines
-from .intercom import Door
 
 _VERSION = "0.1"
-
-# For help(door): a command, and what it does.
-_HELP = """\
-door.status()                          how it is, in sentences
-door.show()                            the configuration; door.show("sip") a part of it
-door.set("sip.server", "192.0.2.10")   changes and saves a value; None makes it the default again
-await door.call("sip:101@192.0.2.10")  calls, returns when answered or ended; without await at once
-door.call()                            calls the button's target
-door.press()                           as if the button were pressed
-door.hangup()                          ends the call
-door.hold(), door.resume()             lets the other side wait, and goes on
-door.transfer("102")                   asks the other side to go on with somebody else
-door.open()                            opens the door
-door.trace(True)                       shows each SIP message; "ladder": a line for each; False ends it
-Ctrl-C ends a line that runs; on an empty line it leaves for the plain MicroPython REPL (mpremote works there),
-and Ctrl-D there starts the door again. Tab completes, Up and Down bring lines back."""
 
 
 def banner(door):
@@ -32,17 +15,12 @@ def banner(door):
     return text % (_VERSION, door._wiring.NAME)
 
 
-def help(*things):
-    """help(door) lists its commands; help() too, and with anything else it is MicroPython's own."""
-    import builtins
-
-    if not things or isinstance(things[0], Door):
-        return Lines(_HELP.split("\n"))
-    return builtins.help(*things)
-
-
 def status(door):
-    """How the door is, in sentences, one after the other."""
+    """How the door is, in sentences."""
+    return Lines(_status(door))
+
+
+def _status(door):
     get = door.config.get
     yield "sipdoor %s on %s, up for %s; started by %s." % (
         _VERSION, door._wiring.NAME, _duration(door._up_s), lend("board.system").reset_words())
@@ -52,7 +30,11 @@ def status(door):
         yield door._trouble
     if agent:
         lines = agent.words()
-        for line in lines[1:] if door._trouble else lines:  # the first is about the registration
+        house = agent.house
+        if house:
+            yield lend("door.household").words(door)
+            lines.extend([one.words() for one in house.bridged if one.account])
+        for line in lines[1:] if door._trouble or house and not agent.registration else lines:  # the first is about the registration
             yield line
         if agent.refused or agent.bad:
             yield 'Turned away: %d requests, and %d datagrams that were no SIP; door.trace("ladder") shows whose.' % (
@@ -67,16 +49,19 @@ def status(door):
     if door._call is None:
         yield "No call. " + (door._last if door._last else "None since the start.")
     target = get("button.1.target")
+    if not target and agent and agent.house:
+        target = "all phones of the house"
     yield "The button calls %s." % target if target else (
         'The button has nobody to call: door.set("button.1.target", "sip:101@192.0.2.10").')
     if door._call is not None and door._stream:
-        yield "Sound: %s." % door._stream.status()
-    locked_s = lend("door.keypad").Keypad(door._keys).locked_s(door._up_s)
+        sound = door._stream.status()
+        yield "Sound: %s%s" % (sound, "" if sound[-1] == "?" else ".")
+    locked_s = door._keys.get("until", 0) - door._up_s  # as keypad.py has it
     if door._relay.is_on:
         yield "The door is open."
     elif not get("door.code"):
         yield 'The door is shut. Calls cannot open it, as no code is set: door.set("door.code", "...").'
-    elif locked_s:
+    elif locked_s > 0:
         yield "The door is shut. After three wrong codes keys are not heard for %d s more." % locked_s
     else:
         yield "The door is shut. The code opens it for %d s." % get("door.open_s")

@@ -21,6 +21,8 @@ def test_who_may_call():
     assert not may_call("192.0.2.20", "", "")
     assert not may_call("", "", "")
     assert not may_call("1127.0.0.1", "", "")
+    assert may_call("192.0.2.2", "", "", "127.0.0.10")  # it has come over the loopback
+    assert not may_call("192.0.2.2", "", "", "192.0.2.1")
 
 
 def test_the_right_code_opens():

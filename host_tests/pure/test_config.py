@@ -50,7 +50,7 @@ def test_every_line_of_the_table_is_whole():
     assert len(names) == len(set(names)) > 15
     for key in names:
         kind, default, limits, text = schema.entry(key)
-        assert kind in ("int", "choice", "peers") or kind in schema._KINDS, key
+        assert kind in ("int", "choice", "peers") or schema._rule(kind), key
         assert 10 < len(text) < 90 and "|" not in text, key
         value = int(default) if kind == "int" else default
         assert check(key, value) == value, key  # each default is itself allowed
@@ -214,6 +214,31 @@ def test_flash_that_refuses_is_told_in_words():
     except Mistake as e:
         assert "until the next restart" in str(e) and "could not be written" in str(e)
     assert c.get("sip.user") == "42"
+
+
+def test_a_heap_that_is_full_changes_nothing_and_the_next_try_is_saved():
+    real = store.lend
+    for calls in (0, 1):  # that find room, of those for the rules
+        c = _loaded('{"schema": 1, "sip.user": "41"}')
+        left = [calls]
+
+        def full(name, left=left):
+            left[0] -= 1
+            if left[0] < 0:
+                raise MemoryError
+            return real(name)
+
+        try:
+            store.lend = full
+            store.set(c, "sip.user", "42")
+            assert False
+        except MemoryError:
+            pass
+        finally:
+            store.lend = real
+        assert c.get("sip.user") == "41" == Config(PATH).load().get("sip.user"), calls
+        assert c.set("sip.user", "42") is True and Config(PATH).load().get("sip.user") == "42"
+    _clean()
 
 
 def test_show_of_one_key_and_of_a_group():

@@ -2,7 +2,8 @@
 
 from door.keys import remember
 from door.line import Line
-from door.python import assigned, complete, compiled, is_complete
+from door.python import assigned, compiled, is_complete
+from door.tab import complete
 
 ENTER, INTERRUPT, END, RAW, TAB = 1, 2, 3, 4, 5  # as in line.py
 
