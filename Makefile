@@ -15,16 +15,20 @@ STATE ?= door
 MIC ?= chime
 SPEAKER ?= build/heard.wav
 ARGS ?=
+JOBS ?= 2
+FROM ?= door
+TO ?= build/kamailio
+LISTEN ?=
 
 export MICROPYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help venv build run test bench flash deploy clean
+.PHONY: help venv build run test bench bench-sound soak flash kamailio house deploy clean
 
 help: ## this list
 	@echo 'sipdoor: a SIP door intercom for MicroPython boards'
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name words; do \
-	    printf '  make %-7s %s\n' "$$name" "$$words"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name words; do \
+	    printf '  make %-11s %s\n' "$$name" "$$words"; done
 
 venv: $(VENV)/stamp ## the Python tools of this project, in .venv
 
@@ -32,22 +36,39 @@ build: $(VENV)/stamp ## firmware/ precompiled for each chip, in build/
 	@$(BIN)/python tools/build.py
 
 run: build ## an intercom on this computer (MIC=card SPEAKER=card, STATE=its folder, ARGS=...)
-	@$(BIN)/python tools/virtual_board.py --state '$(STATE)' --heap 96wK --mic '$(MIC)' --speaker '$(SPEAKER)' --terminal $(ARGS)
+	@$(BIN)/python tools/virtual_board.py --state '$(STATE)' --heap 96wK --mic '$(MIC)' --speaker '$(SPEAKER)' --terminal \
+	    $(if $(wildcard $(STATE)/config.json),,--set sip.mode=house) $(ARGS)
 
-test: $(VENV)/stamp-test build ## all tests (ARGS="-k words" for some)
+test: $(VENV)/stamp-test build ## all tests (ARGS="-k words" for some; JOBS=1: one at a time)
 	@$(BIN)/python tools/peers.py
 	@$(MAKE) --no-print-directory $(VENV)/stamp-speech
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/stamp-test build ## figures of speed and memory, in build/bench.json
 	@$(BIN)/python tools/peers.py
 	@$(MAKE) --no-print-directory $(VENV)/stamp-bench
 	@$(BIN)/python tools/bench.py $(ARGS)
 
+bench-sound: $(VENV)/stamp-test build ## how calls sound over bad networks, beside baresip: 8 minutes, kept for bench
+	@$(BIN)/python tools/peers.py
+	@$(MAKE) --no-print-directory $(VENV)/stamp-bench
+	@$(BIN)/python tools/bench_sound.py $(ARGS)
+
+soak: $(VENV)/stamp-test build ## a call of ten minutes with clocks that drift, kept for bench
+	@$(BIN)/python tools/peers.py
+	@$(BIN)/python tools/bench_soak.py $(ARGS)
+
 flash: $(VENV)/stamp ## MicroPython onto a board (BOARD=name PORT=/dev/... FIRMWARE=file.bin)
 	@$(BIN)/python tools/flash.py --board '$(BOARD)' --port '$(PORT)' --firmware '$(FIRMWARE)' $(ARGS)
 
-deploy: build ## the intercom onto a board that has MicroPython (BOARD=name PORT=/dev/... CA=x.pem)
+kamailio: $(VENV)/stamp ## a door's house as a Kamailio (FROM="door /dev/ttyUSB0" TO=folder LISTEN=address)
+	@$(BIN)/python tools/export_kamailio.py --to '$(TO)' --listen '$(LISTEN)' $(ARGS) $(FROM)
+
+house: STATE = house
+house: $(VENV)/stamp ## the servers of a house alone on this computer (LISTEN=, STATE=, ARGS=)
+	@$(BIN)/python tools/house.py --state '$(STATE)' --listen '$(LISTEN)' $(ARGS)
+
+deploy: build ## the intercom onto a board with MicroPython (BOARD=name PORT=/dev/... CA=x.pem)
 	@$(BIN)/python tools/deploy.py --board '$(BOARD)' --port '$(PORT)' --ca '$(CA)' $(ARGS)
 
 clean: ## remove build/ and .venv, not what a door keeps in its STATE

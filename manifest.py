@@ -8,13 +8,13 @@
 # asyncio, ssl and the port's own modules.
 include("$(PORT_DIR)/boards/manifest.py")
 
-# opt=2: no assertions, line numbers kept; as tools/build.py.
-package("sip", base_path="firmware", opt=2)
-package("media", base_path="firmware", opt=2)
-package("board", base_path="firmware", opt=2)
-package("door", base_path="firmware", opt=2)
-module("lend.py", base_path="firmware", opt=2)
-module("main.py", base_path="firmware", opt=2)
+# opt=3: no assertions and no line numbers; as tools/build.py.
+package("sip", base_path="firmware", opt=3)
+package("media", base_path="firmware", opt=3)
+package("board", base_path="firmware", opt=3)
+package("door", base_path="firmware", opt=3)
+module("lend.py", base_path="firmware", opt=3)
+module("main.py", base_path="firmware", opt=3)
 
 # What is taken from micropython-lib stands here as require("name"). A stock board has
 # not everything of it, so the firmware runs without: it imports where it uses, and says so.

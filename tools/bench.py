@@ -2,7 +2,10 @@
 """Figures of the intercom, measured: one flat JSON object, printed and written to build/bench.json.
 
     bench.py                    everything, some minutes
-    bench.py times heap         only these groups: size, parse, sound, sip, flood, register, times, speech, heap; not written
+    bench.py times heap         only these groups: size, parse, sound, sip, flood, wideband, echo, register, house, times,
+                                speech, delay, heap; not written
+
+What takes long has commands of its own, `make bench-sound` and `make soak`; what they last found is kept in bench.json.
 
 Times and PESQ come from the firmware on the virtual board, on loopback, in a heap of 96wK; instructions, bytes and the
 smallest heaps repeat on any computer, microseconds and milliseconds are this one's.
@@ -39,14 +42,36 @@ WANTED = {  # what the figures are held against
     "parse_pjsua_200_instructions": ("<=", 88630),
     "g711_encode_ratio_audioop": (">=", 0.8),
     "tick_allocated_bytes": ("<=", 0),
+    "tick_allocated_bytes_32bit": ("<=", 0),
+    "tick_echo_allocated_bytes": ("<=", 0),
+    "tick_srtp_allocated_bytes": ("<=", 0),
+    "tick_instructions": ("<=", 700000),
+    "tick_echo_instructions": ("<=", 700000),
+    "tick_srtp_instructions": ("<=", 700000),
+    "erle_db": (">=", 25),
+    "erle_distorted_db": (">=", 15),
+    "erle_gate_db": (">=", 40),
+    "gate_first_syllable_db": ("<=", 0),
+    "gate_first_syllable_200ms_after_far_db": ("<=", 1),
+    "echo_allocated_bytes": ("<=", 0),
+    "echo_learning_instructions": ("<=", 430000),
     "invite_to_180_ms": ("<=", 3),
     "options_per_s": (">=", 2440),
     "flood_heap_growth_bytes": ("<=", 0),
     "sip_heap_bytes": ("<=", 98304),
     "sip_heap_in_call_bytes": ("<=", 98304),
     "button_to_invite_ms": ("<=", 60),
+    "house_registers_per_s": (">=", 50),
+    "house_invite_forward_ms": ("<=", 30),
     "heap_min_kib_w": ("<=", 96),
+    "mouth_to_ear_ms": ("<=", 100),
+    "soak_delay_change_ms": ("<=", 20),
+    "soak_late_slow": ("<=", 0),
+    "soak_late_fast": ("<=", 0),
+    "soak_lost_slow": ("<=", 0),
+    "soak_lost_fast": ("<=", 0),
 }
+KEPT = ("bench_sound.json", "soak.json")  # in build/, by `make bench-sound` and `make soak`
 _REPEATS = 20
 
 
@@ -68,11 +93,32 @@ def sound_figures(folder):
     return bench_media.figures()
 
 
+def wideband_figures(folder):
+    """G.722 beside C, and a tick of a call with it (tools/bench_g722.py)."""
+    from tools import bench_g722
+
+    return bench_g722.figures()
+
+
+def echo_figures(folder):
+    """The gate and the echo canceller in simulated rooms (tools/bench_echo.py)."""
+    from tools import bench_echo
+
+    return bench_echo.figures()
+
+
 def register_figures(folder):
     """A registration at Kamailio (tools/bench_register.py)."""
     from tools import bench_register
 
     return bench_register.figures(folder)
+
+
+def house_figures(folder):
+    """The door as the PBX of its house, with twenty phones (tools/bench_house.py)."""
+    from tools import bench_house
+
+    return bench_house.figures(folder)
 
 
 def _ms(seconds):
@@ -131,7 +177,8 @@ def speech_figures(folder):
     from host_tests.rig import speech
     from host_tests.rig.baresip import Baresip
 
-    with Door(folder / "speaks", mic=speech.wav("visitor", 16000)) as door:
+    # Both speak at once, and are to be heard as they are: neither gated nor levelled.
+    with Door(folder / "speaks", {"audio.echo": "off", "audio.agc": "off"}, mic=speech.wav("visitor", 16000)) as door:
         with Baresip(folder / "phone", speech.wav("phone", 8000)) as phone:
             phone.dial(door.uri)
             phone.wait("CALL_ESTABLISHED")
@@ -147,6 +194,33 @@ def speech_figures(folder):
         "pesq_g711_reference": round(speech.reference_score("phone"), 3),
         "pesq_g711_reference_from_door": round(speech.reference_score("visitor"), 3),
     }
+
+
+def delay_figures(folder):
+    """From one door's microphone to another's loudspeaker (tools/mouth_to_ear.py)."""
+    from tools import mouth_to_ear
+
+    return mouth_to_ear.figures(folder)
+
+
+def kept_figures():
+    """What `make bench-sound` and `make soak` have found last."""
+    found = {}
+    for name in KEPT:
+        path = ROOT / "build" / name
+        if not path.exists():
+            say("there is no build/%s: make %s writes it" % (name, name.replace("_", "-").removesuffix(".json")))
+            continue
+        found.update(json.loads(path.read_text()))
+        say("of %s: build/%s" % (time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime)), name))
+    return found
+
+
+def _report(found, limits):
+    for key, value in found.items():
+        how, limit = limits.get(key, ("", 0))
+        met = not how or (value <= limit if how == "<=" else value >= limit)
+        say("  %s = %s%s" % (key, value, "" if met else "   WANTED %s %g" % (how, limit)))
 
 
 def _used(door):
@@ -260,11 +334,15 @@ GROUPS = {
     "size": size_figures,
     "parse": parse_figures,
     "sound": sound_figures,
+    "echo": echo_figures,
     "sip": sip_figures,
     "flood": flood_figures,
+    "wideband": wideband_figures,
     "register": register_figures,
+    "house": house_figures,
     "times": time_figures,
     "speech": speech_figures,
+    "delay": delay_figures,
     "heap": heap_figures,
 }
 
@@ -289,12 +367,15 @@ def main():
                 failed.append(name)
                 say("%s FAILED: %s: %s" % (name, type(error).__name__, error))
                 continue
-            for key, value in found.items():
-                how, limit = WANTED.get(key, ("", 0))
-                met = not how or (value <= limit if how == "<=" else value >= limit)
-                say("  %s = %s%s" % (key, value, "" if met else "   WANTED %s %g" % (how, limit)))
+            _report(found, WANTED)
             say("  (%.0f s)" % (time.monotonic() - began))
             figures.update(found)
+    if not options.groups:
+        from tools import bench_sound
+
+        kept = kept_figures()
+        _report(kept, {**WANTED, **bench_sound.wanted(kept)})
+        figures.update(kept)
     text = json.dumps(figures, indent=1)
     print(text)
     if failed:

@@ -36,9 +36,15 @@ CHIPS = ("xtensawin", "rv32imc", "armv7emsp")
 # mpy-cross's names, in the order of sys.implementation._mpy >> 10 and of an .mpy's third byte >> 2.
 ARCHITECTURES = ("", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp",
                  "xtensa", "xtensawin", "rv32imc", "rv64imc")
-# Assertions go, line numbers stay: they cost a few percent and make a stranger's traceback worth having.
-OPTIMISE = "-O2"
+# Assertions go, and line numbers: they take 4 KB of a 96wK heap in a call. A traceback names file and function then;
+# LINE_NUMBERS=yes keeps them (a terminal sets LINES by itself), for a board with more memory.
+OPTIMISE = "-O2" if os.environ.get("LINE_NUMBERS") else "-O3"
 _MPY_VERSION = 6
+
+
+# What people read is made of short texts; what is asked for fifty times a second stays as it is.
+_SOON = ("intercom", "config", "console", "access", "home", "line", "keypad")
+_WORDS = ("media/words", "sip/accounts", "sip/endings")
 
 
 class BuildError(Exception):
@@ -117,16 +123,43 @@ def _cross_compiler():
 def _short_names():
     """Source path -> {private name: short one}, for all that goes into .mpy files; see names.py."""
     texts = {folder / p: (folder / p).read_text() for folder in (FIRMWARE, UNIX) if folder.is_dir() for p in sources(folder)}
-    elsewhere, keywords = set(), set()
-    for folder in ("host_tests", "tools", "boards/PC"):
-        for path in (ROOT / folder).rglob("*.py"):
-            text = path.read_text()
-            elsewhere |= names.words(text)
-            keywords |= names.keywords(text)
+    others = {path: path.read_text() for folder in ("host_tests", "tools", "boards/PC") for path in sorted((ROOT / folder).rglob("*.py"))}
+    # Reading them all takes seconds, and each board that is switched on asks whether the build is as the sources are.
+    sha = hashlib.sha256()
+    for path, text in sorted(texts.items()) + sorted(others.items()):
+        sha.update(("%s\0%s\0" % (path, text)).encode())
+    known = BUILD / ".names.json"
     try:
-        return names.plan(texts, elsewhere, keywords)
+        kept = json.loads(known.read_text())
+        if kept["of"] == sha.hexdigest():
+            return {Path(path): short for path, short in kept["names"].items()}
+    except (OSError, ValueError, KeyError):
+        pass
+    try:
+        found = _planned(texts, others)
     except SyntaxError:
         return {}  # mpy-cross will say where
+    BUILD.mkdir(exist_ok=True)
+    part = known.with_name(".names.%d.part" % os.getpid())
+    part.write_text(json.dumps({"of": sha.hexdigest(), "names": {str(path): short for path, short in found.items()}}))
+    os.replace(part, known)
+    return found
+
+
+def _planned(texts, others):
+    """The same, as it is found out: from the firmware's files, and those that may name what is in it."""
+    elsewhere, keywords, fakes, spoken = set(), set(), set(), set()
+    for path, text in others.items():
+        asked, own = names.asked_for(text)
+        elsewhere |= asked
+        if path.parent.name == "pure" or path.stem.endswith("_script"):
+            fakes |= own  # the firmware that these meet is the one with the short names
+        keywords |= names.keywords(text)
+        spoken |= names.spoken(text)
+    short = names.plan(texts, elsewhere, keywords, fakes, spoken)
+    for path, more in names.numbers({str(path): text for path, text in texts.items()}, spoken).items():
+        short[Path(path)].update(more)
+    return short
 
 
 def _make(arch, relative, source, from_plain, short, cross):
@@ -146,7 +179,9 @@ def _make(arch, relative, source, from_plain, short, cross):
         if out.suffix == ".py":
             part.write_text(text)
         else:
-            text = names.apply(text, short)
+            text = names.absolute(names.bare(names.apply(text, short)), relative.parts[:-1])
+            if relative.parts[0] == "door" and relative.stem not in _SOON or relative.with_suffix("").as_posix() in _WORDS:
+                text = names.loose(text, _modules())
             # A traceback says File "sip.agent", line 12: that name is in the interpreter's table already.
             called = ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
             command = [cross, OPTIMISE, "-s", called, "-o", str(part)]
@@ -165,6 +200,11 @@ def _make(arch, relative, source, from_plain, short, cross):
         os.replace(part, out)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _modules():
+    """The names by which files are imported."""
+    return {".".join(path.with_suffix("").parts) for path in sources(FIRMWARE)}
 
 
 def _digest(source, cross_version, arch, short):

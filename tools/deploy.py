@@ -35,6 +35,7 @@ CA = "ca.der"  # the default of sip.tls_ca
 _MAX_CA = 6144  # bytes: the board reads all of it for each connection
 _CHUNK = 512
 _PATIENCE_S = 3
+_ATTEMPTS = 5  # a door that starts just then may take Ctrl-C for its own
 
 # Runs on the board. Line by line, so that neither side needs the whole list at once.
 _LOOK = """
@@ -148,14 +149,14 @@ class Line:
                              "has it MicroPython at all? `make flash` puts it there." % port) from None
 
     def _interrupt(self):
-        for attempt in range(3):
+        for attempt in range(_ATTEMPTS):
             self._leave_program()
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
                     self.transport.enter_raw_repl(soft_reset=False, timeout_overall=_PATIENCE_S)
                 return
             except TransportError:
-                if attempt == 2:
+                if attempt == _ATTEMPTS - 1:
                     raise
 
     def _leave_program(self):

@@ -5,7 +5,7 @@
     virtual_board.py --state DIR press 0 [ms] | pins | watch | network down | network up | stop
 
 The state folder is the board's flash, its "/": wiring.py and config.json live there, and a main.py of one's own if
-wanted. build/ is at /rom, which cannot be written.
+wanted. The chip's folder of build/ is at /r, which cannot be written.
 The first form starts a board and runs it until SIGTERM. It prints one line of JSON when the serial line, a pty, is
 there: `mpremote connect` works on it. The second form talks to a board that runs. Tests use the class VirtualBoard,
 which does both.
@@ -46,6 +46,7 @@ CAUSES = {POWER_ON: "power on", HARD_RESET: "hard reset", WATCHDOG: "watchdog", 
 FLOATING = 2
 STALL_S = 1.0  # a serial line that took nothing for this long has nobody at its end
 QUEUE = 65536
+_BUSY_S = 0.5  # an interpreter that has not waited for anything for this long is in a loop
 CONTROL_FILE = ".virtual_board.json"
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 BANNER_END = b'for more information.\r\n>>> '
@@ -211,6 +212,7 @@ class Runner:
         self.crashes = 0
         self.header_due = None
         self.interrupted_at = 0.0
+        self.interrupts_from = None  # when a Ctrl-C began to wait for its moment
         self.mic_rate = None
         self.announced = False
         self.temporary = None
@@ -322,6 +324,19 @@ class Runner:
     def open_speaker(self):
         target = self.options.speaker
         self.speaker_wav = False
+        self.echo = ""
+        if self.options.echo:
+            if target in ("card",) or target != "none" and Path(target).is_fifo():
+                raise BoardError("--echo wants --speaker out.wav or none")
+            if target == "none":
+                self.echo_file = tempfile.NamedTemporaryFile()
+                target = self.echo_file.name
+            try:
+                delay_ms, gain_db = map(float, self.options.echo.split(","))
+            except ValueError:
+                raise BoardError("--echo %s: write it as DELAY_MS,GAIN_DB like 5,-6" % self.options.echo) from None
+            self.echo = "%d %d %s" % (delay_ms * self.wiring.get("RATE_HZ", 16000) / 1000, min(32767, 32768 * 10 ** (gain_db / 20)),
+                                      Path(target).absolute())
         if target == "card":
             rate = str(self.wiring.get("RATE_HZ", 16000))
             self.speaker = (self.card("aplay", "-t", "raw", "-f", "S16_LE", "-c", "1", "-r", rate), "pipe")
@@ -378,10 +393,11 @@ class Runner:
             if (self.state / "main.py").exists():
                 run.append("/main.py")
             elif (builder.BUILD / self.arch / "main.py").exists():
-                run.append("/rom/%s/main.py" % self.arch)
+                run.append("/r/main.py")
         start = "import _boot; _boot.run(%r, %r, %r, %r)" % (str(self.state), str(builder.BUILD), self.arch, run)
         environment = dict(os.environ, MICROPYPATH=str(builder.BUILD / (self.arch + "-unix")) + ":.frozen",
-                           VIRTUAL_BOARD=" ".join(map(str, setup)), VIRTUAL_BOARD_DNS=self.options.dns)
+                           VIRTUAL_BOARD=" ".join(map(str, setup)), VIRTUAL_BOARD_DNS=self.options.dns,
+                           VIRTUAL_BOARD_ECHO=self.echo)
         command = [self.interpreter]
         if self.options.heap:
             command += ["-X", "heapsize=" + self.options.heap]
@@ -531,15 +547,28 @@ class Runner:
         except termios.error:
             return False
         if not flag:
+            self.interrupts_from = None
             return self.put_in(b"\x03") == 1
         now = time.monotonic()
         if now - self.interrupted_at < 0.05:  # the port exits on a second one before it has taken the first
             return True
-        if not self.catches_interrupt():
+        if not self.rests(now) or not self.catches_interrupt():
             return False
         self.interrupted_at = now
+        self.interrupts_from = None
         self.process.send_signal(signal.SIGINT)
         return True
+
+    def rests(self, now):
+        # The port takes the signal wherever it is; in the middle of a garbage collection that would leave its heap locked. While
+        # it waits it collects none; one that never waits is a loop of somebody's, and is interrupted all the same.
+        if self.interrupts_from is None:
+            self.interrupts_from = now
+        try:
+            with open("/proc/%d/stat" % self.process.pid) as file:
+                return file.read().rpartition(")")[2].split()[0] == "S" or now - self.interrupts_from > _BUSY_S
+        except OSError:
+            return True  # no such files here, or it is just gone
 
     def catches_interrupt(self):
         # Between two lines the port has no handler for a moment, and would end.
@@ -829,15 +858,16 @@ class VirtualBoard:
     """
 
     def __init__(self, state, address="127.0.0.10", mic="silence", speaker="none", heap="96wK", serial=None,
-                 micropython=None, set=None, mic_loop=False, mic_level_db=0, wrap=None, dns=None, extra=()):
+                 micropython=None, set=None, mic_loop=False, mic_level_db=0, wrap=None, dns=None, echo=None, extra=()):
         # wrap: a command the interpreter runs under, like "valgrind ..."; extra: more words for the command line
         self.state, self.address = Path(state), address
         self.command = [sys.executable, str(Path(__file__).resolve()), "--state", str(state), "--address", address,
                         "--mic", str(mic), "--speaker", str(speaker), "--heap", heap or "", "--mic-level-db",
                         str(mic_level_db)]
-        for flag, value in (("--serial", serial), ("--micropython", micropython), ("--wrap", wrap), ("--dns", dns)):
+        for flag, value in (("--serial", serial), ("--micropython", micropython), ("--wrap", wrap), ("--dns", dns),
+                            ("--echo", echo)):
             if value:
-                self.command += [flag, str(value)]
+                self.command += ["%s=%s" % (flag, value)] if flag == "--echo" else [flag, str(value)]
         if mic_loop:
             self.command.append("--mic-loop")
         for key, value in (set or {}).items():
@@ -848,6 +878,7 @@ class VirtualBoard:
         self.process = None
         self._fd = None
         self._unread = b""
+        self._watch = None
 
     def __enter__(self):
         return self.start()
@@ -866,7 +897,7 @@ class VirtualBoard:
         if self.process:
             self.process.terminate()
 
-    def start(self, timeout=20):
+    def start(self, timeout=60):
         """Switch it on and wait until its interpreter begins boot.py and main.py. BoardError in words."""
         if self.process is None:
             self.begin()
@@ -909,11 +940,12 @@ class VirtualBoard:
         self.process.stdout.close()
         self.process.stdin.close()
         self.process = None
-        try:
-            self._drain()
-        except OSError:
-            pass
-        self._watch.close()
+        if self._watch:  # else it has never run
+            try:
+                self._drain()
+            except OSError:
+                pass
+            self._watch.close()
         crashed = [e for e in self.events if e["event"] == "crash"]
         if crashed and not quiet:
             raise BoardError("the interpreter crashed: %s" % crashed)
@@ -1074,6 +1106,7 @@ def main():
     parser.add_argument("--mic-loop", action="store_true", help="play the WAV file again and again")
     parser.add_argument("--mic-level-db", type=float, default=0.0, help="level of the WAV file at the microphone (0)")
     parser.add_argument("--speaker", default="none", help="WAV file to write, none, a pipe, or card")
+    parser.add_argument("--echo", metavar="DELAY_MS,GAIN_DB", help="the microphone hears the speaker so much later and softer")
     parser.add_argument("--serial", help="link to make to the serial line")
     parser.add_argument("--heap", default="96wK", help="Python heap, as in -X heapsize= (96wK)")
     parser.add_argument("--micropython", help="a Unix port of one's own")
