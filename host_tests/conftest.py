@@ -19,9 +19,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / folder) for folder in ("build/plain", "boards/PC", "host_tests/pure", "host_tests", ".")]
 
+# lend() imports a file again and again: what it was compiled to is kept, wherever the environment would have none kept.
+sys.dont_write_bytecode = False
+sys.pycache_prefix = str(ROOT / "build/pycache")
+
 import pc  # noqa: E402,F401  (gives CPython what MicroPython's modules have)
 
 from tools import build, peers  # noqa: E402
+
+_NEEDS = "needs "
 
 IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
 
@@ -38,7 +44,6 @@ def pytest_configure(config):
         build.build(say=lambda words: None)
     except build.BuildError as e:
         pytest.exit("make build fails:\n%s" % e, returncode=1)
-    config.missing = {}
 
 
 def is_there(name):
@@ -58,9 +63,7 @@ def pytest_collection_modifyitems(config, items):
         for marker in item.iter_markers("needs"):
             missing = [name for name in marker.args if not is_there(name)]
             if missing:
-                item.add_marker(pytest.mark.skip(reason="needs " + ", ".join(missing)))
-                for name in missing:
-                    config.missing.setdefault(name, []).append(item.nodeid)
+                item.add_marker(pytest.mark.skip(reason=_NEEDS + ", ".join(missing)))
 
 
 def _fail_skipped(report):
@@ -86,10 +89,14 @@ def pytest_terminal_summary(terminalreporter, config):
     if not skipped:
         return
     terminalreporter.section("skipped")
+    names = []
     for report in skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-        terminalreporter.line("%s: %s" % (report.nodeid, str(reason).removeprefix("Skipped: ")))
-    names = [name for name in config.missing]
+        reason = str(reason).removeprefix("Skipped: ")
+        terminalreporter.line("%s: %s" % (report.nodeid, reason))
+        if reason.startswith(_NEEDS):
+            names += reason.removeprefix(_NEEDS).split(", ")
+    names = sorted(set(names))
     if peers.advice(names):
         terminalreporter.line("To run them too: %s" % peers.advice(names))
     if "pesq" in names:

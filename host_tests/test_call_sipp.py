@@ -259,7 +259,7 @@ def test_required_extension_is_420(wire):
 
 
 def test_no_common_codec_is_488(wire):
-    wire.send(wire.request("INVITE", body=wire.offer("9 18 101")))
+    wire.send(wire.request("INVITE", body=wire.offer("3 18 101")))
     answer = wire.expect(200, 488)
     assert answer.status == 488
     wire.send(wire.request("ACK", branch=wire.branch, to_tag=answer.to_tag))
@@ -347,3 +347,5 @@ def test_what_a_door_does_not_use_is_not_in_its_heap(answering, wire):
                  "refer", "replaces", "moved", "modify", "forks", "redact"):
         assert "'sip.%s'" % name not in loaded
     assert "'door.trace" not in loaded and "'board.clock'" not in loaded
+    for name in ("g722", "wideband", "pace"):  # the call was one of G.711
+        assert "'media.%s'" % name not in loaded

@@ -38,6 +38,12 @@ def test_a_flood_of_everything_leaves_the_heap_as_it_was():
     growth, counts = alone.flood(5)
     assert growth == 0, counts
     assert counts["received"] > 1000 and counts["refused"] and counts["bad"] and counts["unmatched"]
+
+
+def test_a_house_keeps_nothing_of_it_either():
+    growth, counts = alone.flood(3, what="house")
+    assert growth < 8192, counts  # what was loaded last may still be there: not 3 bytes for each message
+    assert counts["received"] > 1000 and not counts["faults"] and not counts["bindings"] and not counts["forwards"]
     assert counts["faults"] == 0 and counts["out_of_memory"] == 0
     assert counts["calls"] == 0 and counts["transactions"] <= 16
 

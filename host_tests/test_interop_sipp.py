@@ -146,7 +146,7 @@ def test_a_refresh_changes_nothing(door, run):
 def test_an_offer_it_cannot_use_leaves_the_call_as_it_was(door, run):
     s = Calling("unusable")
     s.call()
-    s.request("INVITE", sdp(formats="9 18", version=2))
+    s.request("INVITE", sdp(formats="18 4", version=2))
     s.expect(488)
     s.ack_refusal()
     s.pause(500)

@@ -84,7 +84,8 @@ def test_calls_both_ways_through_kamailio(tmp_path, kind, authority, source):
 @pytest.mark.needs("kamailio-tls")
 def test_a_server_that_was_started_again_is_found_again(tmp_path, kind, authority):
     with pbx(tmp_path / "kamailio", authority) as kamailio:
-        with Door(tmp_path / "door", account(kamailio, kind, tmp_path / "door", authority)) as door:
+        # A second handshake in one life of the door: as above, 96wK has no room for it over TLS.
+        with Door(tmp_path / "door", account(kamailio, kind, tmp_path / "door", authority), heap=BURST_HEAP) as door:
             kamailio.wait_contacts("door")
             door.wait_status("Registered at")
             kamailio.off()
@@ -108,7 +109,7 @@ def test_a_certificate_that_is_not_believed_is_said_in_the_status(tmp_path, auth
     how = dict(how)
     name = how.pop("name", "pbx.test")
     with Kamailio(tmp_path / "kamailio", {"door": "open sesame"}, certificate=lambda address: authority.server(name, **how)) as kamailio:
-        with Door(tmp_path / "door", account(kamailio, "tls", tmp_path / "door", authority)) as door:
+        with Door(tmp_path / "door", account(kamailio, "tls", tmp_path / "door", authority), heap=BURST_HEAP) as door:
             assert words in door.wait_status("TLS: ")
             assert kamailio.contacts("door") == []
 

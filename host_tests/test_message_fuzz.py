@@ -10,9 +10,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sip import sdp
+from sip import accepting, answering, sdp
 from sip.address import parse_name_addr, parse_uri, parse_via, quote
-from sip.digest import parse_challenge
+from sip.hashes import parse_challenge
 from sip.message import ParseError, compose, parse, request, response
 from sip.offer import offer
 from sip.scan import H_CONTACT, H_RECORD_ROUTE, H_ROUTE, H_VIA
@@ -101,11 +101,11 @@ def test_mangled_sdp(message, data):
         session = sdp.parse(bytes(body))
     except sdp.SdpError:
         return
-    answer, agreed = sdp.answer(session, "192.0.2.1", 4000, 1, 1)
+    answer, agreed = answering.answer(session, "192.0.2.1", 4000, 1, 1)
     if agreed:
         lines = [one for one in sdp.parse(answer).media]
         assert len(lines) == len(session.media) and lines[agreed.index].port == 4000
-    sdp.accept(session, offer("192.0.2.1", 4000, 1, 1))
+    accepting.accept(session, *accepting.wanted(sdp.parse(offer("192.0.2.1", 4000, 1, 1))))
 
 
 token = st.text("abcXYZ019-.!%*_+`'~", min_size=1, max_size=12).map(str.encode)

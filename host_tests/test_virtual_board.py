@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+from host_tests.rig.undisturbed import undisturbed
 from tools import virtual_board
 from tools.virtual_board import BoardError, VirtualBoard
 
@@ -189,7 +190,7 @@ run(rx(4), tx(4))
 
 
 def test_speaker_takes_what_fits_and_plays_silence_when_there_is_nothing(board, tmp_path):
-    b = board(SOUND + """
+    script = SOUND + """
 from array import array
 i2s = tx(4)
 poll(i2s, 0)
@@ -210,23 +211,29 @@ print([i2s.underruns])
 time.sleep_ms(200)
 i2s.deinit()
 print([time.ticks_diff(time.ticks_us(), since)])
-""", speaker=tmp_path / "out.wav")
-    (before, extra), (after,), (us,) = results(b)
-    b.stop()
-    assert extra <= 2 * 4 * DMA
-    assert after == before + 1
-    sound = read_speaker(tmp_path / "out.wav")
-    # The first round of DMA buffers is silence, then what was given, in its order
-    assert not sound[: 4 * DMA].any()
-    assert sound[4 * DMA] == 1000
-    ones, twos = numpy.flatnonzero(sound == 1000), numpy.flatnonzero(sound == 2000)
-    assert len(ones) == 2000 + extra // 2 and len(twos) == 1000
-    assert not numpy.setdiff1d(sound, [0, 1000, 2000]).size
-    # A gap of as long as nobody wrote, begun and ended at a DMA buffer; then silence to the end
-    gap = twos[0] - ones[-1]
-    assert gap >= 300 * 16 - 5 * DMA
-    assert twos[0] % DMA == 0
-    assert abs(len(sound) - us * RATE_HZ / 1e6) <= 3 * DMA
+"""
+
+    def listen(n):
+        file = tmp_path / ("out%d.wav" % n)
+        b = board(script, speaker=file)
+        (before, extra), (after,), (us,) = results(b)
+        b.stop()
+        assert extra <= 2 * 4 * DMA
+        assert after == before + 1
+        sound = read_speaker(file)
+        # The first round of DMA buffers is silence, then what was given, in its order
+        assert not sound[: 4 * DMA].any()
+        assert sound[4 * DMA] == 1000
+        ones, twos = numpy.flatnonzero(sound == 1000), numpy.flatnonzero(sound == 2000)
+        assert len(ones) == 2000 + extra // 2 and len(twos) == 1000
+        assert not numpy.setdiff1d(sound, [0, 1000, 2000]).size
+        # A gap of as long as nobody wrote, begun and ended at a DMA buffer; then silence to the end
+        gap = twos[0] - ones[-1]
+        assert gap >= 300 * 16 - 5 * DMA
+        assert twos[0] % DMA == 0
+        assert abs(len(sound) - us * RATE_HZ / 1e6) <= 3 * DMA
+
+    undisturbed(listen)
 
 
 def test_speaker_blocks_before_the_first_poll(board, tmp_path):
@@ -594,7 +601,7 @@ def test_addresses_are_packed_without_asking_anybody(board):
 
 def test_audio_of_the_firmware(board, tmp_path):
     """firmware/board/audio.py: what the microphone hears comes out of the loudspeaker, and nothing waits."""
-    b = board("""
+    script = """
     import time, wiring
     from array import array
     from board.audio import Audio
@@ -619,15 +626,21 @@ def test_audio_of_the_firmware(board, tmp_path):
     audio.stop()
     audio.start()
     audio.stop()
-    """, mic=ramp(tmp_path / "ramp.wav", 16000), speaker=tmp_path / "out.wav")
-    stopped, (rate_hz, overruns) = results(b)
-    b.stop()
-    assert stopped == [0, 0]
-    assert rate_hz == RATE_HZ
-    if not overruns:
-        sound = read_speaker(tmp_path / "out.wav")
-        heard = sound[sound > 0]
-        assert numpy.array_equal(heard, numpy.arange(1, len(heard) + 1)) and len(heard) > 4000
+    """
+
+    def listen(n):
+        file = tmp_path / ("out%d.wav" % n)
+        b = board(script, mic=ramp(tmp_path / "ramp.wav", 16000), speaker=file)
+        stopped, (rate_hz, overruns) = results(b)
+        b.stop()
+        assert stopped == [0, 0]
+        assert rate_hz == RATE_HZ
+        if not overruns:
+            sound = read_speaker(file)
+            heard = sound[sound > 0]
+            assert numpy.array_equal(heard, numpy.arange(1, len(heard) + 1)) and len(heard) > 4000
+
+    undisturbed(listen)
 
 
 # --- Many, and their ends

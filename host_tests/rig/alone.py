@@ -10,11 +10,13 @@ import random
 import selectors
 import socket
 import subprocess
+import tempfile
 import time
 
 from tools import build
 
 from . import addresses
+from .handset import accounts
 from .process import RigError, Stopped
 from .wire import Message
 
@@ -22,13 +24,17 @@ _SCRIPT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 class Alone(Stopped):
-    """An agent at an address of its own, which answers the first call (`what` "answer") or refuses all ("refuse")."""
+    """An agent at an address of its own, which answers the first call (`what` "answer") or refuses all ("refuse"), or is that of
+    tools/house.py ("house"), with phones from 101 to 125 and accounts() for their passwords."""
 
     def __init__(self, what, server=None, heap="96wK"):
         self.address = addresses.take()
+        self._folder = tempfile.TemporaryDirectory()
+        if what == "house":
+            accounts(self._folder.name, [str(number) for number in range(101, 126)])
         command = [build.interpreter(), "-X", "heapsize=" + heap, _SCRIPT, str(build.BUILD / build.host_arch()), self.address, what]
         self._child = subprocess.Popen(command + ([server] if server else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       stderr=subprocess.STDOUT, text=True)
+                                       stderr=subprocess.STDOUT, text=True, cwd=self._folder.name)
         self.pid = self._child.pid
         try:
             self._answer("listening")
@@ -80,6 +86,7 @@ class Alone(Stopped):
         self._child.wait(10)
         self._child.stdin.close()
         self._child.stdout.close()
+        self._folder.cleanup()
         addresses.give_back(self.address)
 
 
@@ -175,11 +182,12 @@ def _message(r, n, address):
     return data
 
 
-def flood(seconds, per_s=1000, seed=3261, sources=20):
-    """Bytes by which the heap has grown after a flood of every method, valid and not, from many addresses; and the counts.
+def flood(seconds, per_s=1000, seed=3261, sources=20, what="refuse"):
+    """Bytes by which the heap has grown after a flood of every method, valid and not, from many addresses; and the counts. `what`
+    as of Alone.
 
     What ended transactions are remembered by is let go before each measurement: the table of them is bounded, not empty."""
-    with Alone("refuse") as agent:
+    with Alone(what) as agent:
         senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(sources)]
         try:
             for s in senders:

@@ -12,6 +12,7 @@ SDP and Contact name; it does not look at a server's certificate.
 import glob
 import json
 import os
+import re
 import socket
 import time
 
@@ -33,8 +34,8 @@ ausrc_format s16
 auplay_format s16
 auenc_format s16
 audec_format s16
-ausrc_srate 8000
-auplay_srate 8000
+ausrc_srate {rate_hz}
+auplay_srate {rate_hz}
 ausrc_channels 1
 auplay_channels 1
 rtp_ports {rtp[0]}-{rtp[1]}
@@ -45,6 +46,8 @@ statmode_default off
 net_interface {address}
 module_path /usr/lib/baresip/modules
 module g711.so
+module g722.so
+module srtp.so
 module sndfile.so
 module aufile.so
 module aubridge.so
@@ -61,13 +64,18 @@ ringback_disabled yes
 
 
 class Baresip(Stopped):
-    """A phone `user` at an address of its own, `source` the 8 kHz WAV it speaks. With `registrar` ("host[:port]") it registers
+    """A phone `user` at an address of its own, `source` the WAV it speaks, of `rate_hz`, as its recording is. It speaks
+    `codecs`, the best first ("G722/16000/1": wants a `rate_hz` of 16000). With `registrar` ("host[:port]") it registers
     there with `password` and calls through it. `answers` "auto" takes calls by itself, "manual" waits for accept().
     `transport` "udp", "tcp" or "tls" is how it registers, or is called directly (TLS: at its port plus one, and `certificate`
-    is a function of its address that gives the paths of a certificate and its key)."""
+    is a function of its address that gives the paths of a certificate and its key). `secure`: "srtp" offers keys in RTP/AVP and
+    goes on without them, "srtp-mand" wants RTP/SAVP. `more`: {setting: value} that its configuration has otherwise. With
+    `keeps_flow` it registers by RFC 5626. It sends all it says to its registrar, or to another host, `by`; "": to where it goes.
+    The file uuid in its folder is its instance."""
 
     def __init__(self, folder, source, user="phone", registrar=None, password="", answers="auto", port=5060,
-                 codecs="PCMU/8000/1,PCMA/8000/1", max_calls=4, transport="udp", certificate=None):
+                 codecs="PCMU/8000/1,PCMA/8000/1", rate_hz=8000, max_calls=4, transport="udp", certificate=None, secure="",
+                 more=(), keeps_flow=False, by=None):
         self.folder = str(folder)
         self.address = addresses.take()
         self.port = port
@@ -82,17 +90,24 @@ class Baresip(Stopped):
         over = "" if transport == "udp" else ";transport=" + transport
         account = '"%s" <sip:%s@%s%s>;auth_pass=%s;regint=%d;answermode=%s;audio_codecs=%s;ptime=20' % (
             user, user, where, over, password, 60 if registrar else 0, answers, codecs)
-        if registrar:
-            account += ';outbound="sip:%s%s"' % (registrar, over)
+        if by or registrar and by is None:
+            account += ';outbound="sip:%s%s"' % (by or registrar, over)
+        if keeps_flow:
+            account += ";sipnat=outbound;regq=0.5"
+        if secure:
+            account += ";mediaenc=" + secure
         if certificate:
             both = ""
             for path in certificate(self.address):
                 with open(path) as f:
                     both += f.read()
             self._write("certificate", both)
-        self._write("config", _CONFIG.format(address=self.address, port=port, user=user, source=source, folder=self.folder,
-                                             rtp=addresses.rtp_ports(self.address), control=_CONTROL_PORT, max_calls=max_calls,
-                                             certificate="sip_certificate %s/certificate" % self.folder if certificate else ""))
+        config = _CONFIG.format(address=self.address, port=port, user=user, source=source, folder=self.folder, rate_hz=rate_hz,
+                                rtp=addresses.rtp_ports(self.address), control=_CONTROL_PORT, max_calls=max_calls,
+                                certificate="sip_certificate %s/certificate" % self.folder if certificate else "")
+        for name, value in dict(more).items():
+            config = re.sub("(?m)^%s .*$" % name, "%s %s" % (name, value), config)
+        self._write("config", config)
         self._write("accounts", account + "\n")
         self._write("contacts", "")
         self.process = Process(["baresip", "-4", "-s", "-f", self.folder], self.folder, dict(os.environ, HOME=self.folder))

@@ -32,14 +32,16 @@ BURST_HEAP = "112wK"
 class Door(Stopped):
     """`settings` is its config.json; `mic` a WAV file it hears (from when its microphone starts, with a call), else silence.
     `dns` is the name server of its network, if it has one. `speaker` is the path of the WAV file its loudspeaker plays into,
-    complete after stop(). `files` are copied to its flash: {name there: path}."""
+    complete after stop(), or of a pipe that is there already; `echo`: "DELAY_MS,GAIN_DB" from it to the microphone. `files` are
+    copied to its flash: {name there: path}."""
 
     user = "door"
 
-    def __init__(self, folder, settings=None, mic=None, heap=None, wrap=None, wait=True, files=None, dns=None):
+    def __init__(self, folder, settings=None, mic=None, heap=None, wrap=None, wait=True, files=None, dns=None,
+                 speaker=None, echo=None):
         self.folder = str(folder)
         self.address = addresses.take()
-        self.speaker = os.path.join(self.folder, "speaker.wav")
+        self.speaker = speaker or os.path.join(self.folder, "speaker.wav")
         self._text = ""
         self._at = 0                        # expect() has dealt with the text before this
         self._new = threading.Condition()
@@ -51,7 +53,7 @@ class Door(Stopped):
         for name, path in (files or {}).items():
             shutil.copy(path, os.path.join(self.folder, name))
         self.board = VirtualBoard(self.folder, self.address, mic=mic or "silence", speaker=self.speaker,
-                                  heap=heap or HEAP, wrap=wrap, dns=dns)
+                                  heap=heap or HEAP, wrap=wrap, dns=dns, echo=echo)
         try:
             self.board.start()
             self._reader = threading.Thread(target=self._read, daemon=True)

@@ -5,6 +5,7 @@ given a certificate, TLS.
         kamailio.contacts("door")       -> ["sip:door@127.0.100.7:5060", ...]
 
     Kamailio(folder, users, certificate=authority.server)           with TLS; authority: see certificates.py
+    Exported(folder, write)                                         what tools/export_kamailio.py made of a door's house
     Kamailio(folder, {}, behind=kamailio)                           a second proxy, before the first: it passes everything on,
                                                                     REGISTER with Path, and stays in the way (Record-Route)
 """
@@ -165,6 +166,8 @@ class Kamailio(Stopped):
     Kamailio: this one registers nobody and passes on; with `service_route` what registers hears of it as its Service-Route
     (RFC 3608), <sip:out@...;lr>."""
 
+    _rpc = "rpc"                # its JSON-RPC socket, in its folder
+
     def __init__(self, folder, users, algorithm="MD5", qop="auth", nonce_expire_s=300, min_expires_s=0, max_expires_s=3600,
                  calls_need_password=False, port=5060, inside_need_password=(), certificate=None, tls_port=5061, behind=None,
                  service_route=False):
@@ -242,7 +245,7 @@ class Kamailio(Stopped):
             try:
                 s.settimeout(5)
                 s.sendto(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": 1}).encode(),
-                         self.folder + "/rpc")
+                         "%s/%s" % (self.folder, self._rpc))
                 answer = json.loads(s.recv(200000))
             finally:
                 os.unlink(me)
@@ -300,3 +303,16 @@ class Kamailio(Stopped):
     def stop(self):
         self.process.stop()
         addresses.give_back(self.address)
+
+
+class Exported(Kamailio):
+    """A folder that tools/export_kamailio.py wrote, started: `write(address)` writes it, to listen there."""
+
+    _rpc = "kamailio_rpc.sock"  # Kamailio's own default
+
+    def __init__(self, folder, write):
+        self.folder = str(folder)
+        self.address = addresses.take()
+        self.port = 5060
+        write(self.address)
+        self._start()

@@ -6,7 +6,7 @@
 
 What bites: it opens no port, without a word, when $HOME/.local/share/linphone is missing; it needs auto_net_state_mon=0; codecs
 that are not listed as disabled are offered too; it matches a certificate by its names only, not by addresses (so that check is
-off).
+off); whomever it calls, by a 302 too, it asks its registrar for; over TCP its Contact has the port that its connection comes from.
 """
 import os
 
@@ -25,7 +25,8 @@ auto_net_state_mon=0
 use_ipv6=0
 use_rfc2833={events}
 use_info={info}
-media_encryption=none
+media_encryption={encryption}
+media_encryption_mandatory={mandatory}
 inc_timeout=60
 root_ca={authority}
 verify_server_certs=1
@@ -48,6 +49,8 @@ local_ring=
 enabled=0
 [misc]
 version_check_url_root=
+uuid={instance}
+{provision}
 enable_simple_group_chat_message_state=0
 [app]
 auto_answer={auto}
@@ -63,7 +66,7 @@ dial_escape_plus=0
 [auth_info_0]
 username={user}
 passwd={password}
-realm={host}
+realm={realm}
 """
 # All it was built with, name and rate: what is not wanted must be listed as disabled, or it comes back.
 _CODECS = ("PCMU/8000", "PCMA/8000", "opus/48000/2", "G729/8000", "speex/32000", "speex/16000", "speex/8000", "G722/8000", "GSM/8000",
@@ -74,10 +77,11 @@ _CODECS = ("PCMU/8000", "PCMA/8000", "opus/48000/2", "G729/8000", "speex/32000",
 class Linphone(Stopped):
     """A phone `user` at an address of its own, that plays the WAV `source` (8 kHz). `answers` "auto" or "manual". `keys` are sent
     as "rfc2833" events or by "info". With `registrar` it registers there, without a word, over `transport` (TLS: `authority` is
-    the path of a PEM file of those it trusts)."""
+    the path of a PEM file of those it trusts); its password is for `realm`, or else the registrar's host. `secure`: "preferred"
+    or "required", SRTP. `instance`: the UUID by which it is known again. `provision`: the address at which it fetches an account as it starts; once it has it, plays() is called."""
 
     def __init__(self, folder, source, user="carol", registrar=None, password="", answers="auto", port=5060, transport="udp",
-                 codecs=("PCMU", "PCMA"), keys="rfc2833", authority=""):
+                 codecs=("PCMU", "PCMA"), keys="rfc2833", authority="", secure="", realm="", provision="", instance=""):
         self.folder = str(folder)
         self.address = addresses.take()
         self.port = port
@@ -90,13 +94,15 @@ class Linphone(Stopped):
         ports[transport] = port
         text = _CONFIG.format(address=self.address, user=user, authority=authority, rtp=addresses.rtp_ports(self.address)[0],
                               events=int(keys == "rfc2833"), info=int(keys == "info"), auto=int(answers == "auto"),
-                              default_proxy=0 if registrar else -1, **ports)
+                              default_proxy=0 if registrar else -1, encryption="srtp" if secure else "none",
+                              mandatory=int(secure == "required"), provision="config-uri=" + provision if provision else "",
+                              instance=instance, **ports)
         for n, codec in enumerate(_CODECS):
             name, rate, channels = (codec + "/1").split("/")[:3]
             text += "[audio_codec_%d]\nmime=%s\nrate=%s\nchannels=%s\nenabled=%d\n" % (n, name, rate, channels, name in codecs)
         if registrar:
             text += _REGISTERED.format(registrar=registrar, transport=transport, user=user, password=password,
-                                       host=registrar.split(":")[0])
+                                       host=registrar.split(":")[0], realm=realm or registrar.split(":")[0])
         with open(self.folder + "/rc", "w") as f:
             f.write(text)
         there, self._input = os.pipe()
@@ -106,12 +112,17 @@ class Linphone(Stopped):
         os.close(there)
         try:
             self.expect("linphonec> ")
-            self.say("soundcard use files")
-            self.say("play " + str(source))
-            self.say("record %s/heard.wav" % self.folder)
+            if not provision:
+                self.plays(source)
         except BaseException:
             self.stop()
             raise
+
+    def plays(self, source):
+        """A WAV file is its microphone from now on; what it hears goes to another."""
+        self.say("soundcard use files")
+        self.say("play " + str(source))
+        self.say("record %s/heard.wav" % self.folder)
 
     @property
     def uri(self):
@@ -120,6 +131,11 @@ class Linphone(Stopped):
 
     def say(self, line):
         os.write(self._input, line.encode() + b"\n")
+
+    def log(self):
+        """What it has written of all that it does and that came over the wire."""
+        with open(self.folder + "/debug", errors="replace") as log:
+            return log.read()
 
     def expect(self, *words, timeout_s=15):
         """Until it has said all of these, in this order, after what earlier calls of this waited for."""

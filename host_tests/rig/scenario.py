@@ -36,6 +36,7 @@ class _Scenario:
         self.cseq = 0
         self._parts = []
         self._variables = []
+        self._by_proxy = []
         self._last = ""             # the method of our newest request
 
     # --- What XML there is.
@@ -57,8 +58,8 @@ class _Scenario:
             pattern.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;"), header,
             "%s_whole,%s" % (name, name) if "(" in pattern else name)
 
-    def expect(self, what, has="", lacks="", optional=False, actions=()):
-        """A response's status or a request's method."""
+    def expect(self, what, has="", lacks="", optional=False, actions=(), asks=False):
+        """A response's status or a request's method. One that `asks` for a password is answered by [authentication ...]."""
         actions = list(actions)
         for attribute, pattern in (("check_it", has), ("check_it_inverse", lacks)):
             if pattern:
@@ -69,7 +70,8 @@ class _Scenario:
         if isinstance(what, int):
             if what > 100 and not optional:
                 self.expect(100, optional=True)
-            head = 'response="%d"%s' % (what, ' rrs="true"' if 180 <= what < 300 and self._last == "INVITE" else "")
+            head = 'response="%d"%s%s' % (what, ' rrs="true"' if 180 <= what < 300 and self._last == "INVITE" else "",
+                                          ' auth="true"' if asks else "")
         else:
             head = 'request="%s"' % what
         self._parts.append("<recv %s%s%s" % (head, ' optional="true"' if optional else "", " />" if not actions else
@@ -82,16 +84,22 @@ class _Scenario:
         """Answers the request that came last, or the one that was kept as `to` (see keep)."""
         lines = ["SIP/2.0 %d %s" % (status, reason)]
         if to:
-            lines += ["Via:[$%s_via]" % to, "From:[$%s_from]" % to, "To:[$%s_to]%s" % (to, tag), "Call-ID: [call_id]",
+            lines += ["[$%s_path]" % to if to in self._by_proxy else "Via:[$%s_via]" % to, "From:[$%s_from]" % to, "To:[$%s_to]%s" % (to, tag), "Call-ID: [call_id]",
                       "CSeq:[$%s_cseq]" % to]
         else:
             lines += ["[last_Via:]", "[last_Record-Route:]", "[last_From:]", "[last_To:]" + tag, "[last_Call-ID:]", "[last_CSeq:]"]
         contact = [] if any(header.startswith("Contact:") for header in headers) else [_CONTACT]
         self._send(lines + contact + list(headers), body, status >= 200 and to != "" or status >= 300)
 
-    def keep(self, name):
-        """Actions for expect(): the request is answered later, by answer(..., to=name)."""
-        return [self._save(".*", header + ":", "%s_%s" % (name, header.lower())) for header in ("Via", "From", "To", "CSeq")]
+    def keep(self, name, by_proxy=False):
+        """Actions for expect(): the request is answered later, by answer(..., to=name). `by_proxy`: one that stays in the way put
+        its Record-Route and Via on top."""
+        kept = [self._save(".*", header + ":", "%s_%s" % (name, header.lower())) for header in ("Via", "From", "To", "CSeq")]
+        if by_proxy:
+            self._by_proxy.append(name)
+            path = self._save("(Record-Route:.*[^\\r\\n])[\\r\\n]+Max-Forwards", "Via:", name + "_path")
+            kept.append(path.replace('search_in="hdr" header="Via:"', 'search_in="msg"'))
+        return kept
 
     def xml(self):
         used = '\n<Reference variables="%s" />' % ",".join(self._variables) if self._variables else ""
@@ -99,6 +107,10 @@ class _Scenario:
                 '</scenario>\n' % (self.name, "\n".join(self._parts), used))
 
     # --- Inside a call, either way.
+
+    def straight_to(self, host, port=5060):
+        """What follows is sent there (sipp looks at no Contact for that), by a socket of its own: `-t un`."""
+        self._parts.append('<nop><action><setdest host="%s" port="%d" protocol="udp" /></action></nop>' % (host, port))
 
     def request(self, method, body=(), headers=(), kind="application/sdp", cseq=None, via=_VIA, lost=0):
         if cseq is None:
@@ -128,27 +140,55 @@ class _Scenario:
 
 
 class Calling(_Scenario):
-    """sipp calls."""
+    """sipp calls, as `user`. With a `password` it is asked for it, and gives it (by MD5: it knows no other algorithm)."""
+
+    def __init__(self, name, user="sipp", password=""):
+        super().__init__(name)
+        self.user = user
+        self._credentials = "[authentication username=%s password=%s]" % (user, password) if password else ""
 
     def _dialog(self):
-        return ("[next_url]", ["[routes]"], " <sip:sipp@[local_ip]:[local_port]>" + _TAG,
+        return ("[next_url]", ["[routes]"], " <sip:%s@[local_ip]:[local_port]>" % self.user + _TAG,
                 " <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]")
 
-    def first(self, method, body=(), headers=(), kind="application/sdp"):
+    def first(self, method, body=(), headers=(), kind="application/sdp", to="[service]"):
         """A request outside a call."""
         self.cseq += 1
         self._last = method
-        self._send(["%s sip:[service]@[remote_ip]:[remote_port] SIP/2.0" % method, _VIA, "Max-Forwards: 70",
-                    "From: <sip:sipp@[local_ip]:[local_port]>" + _TAG, "To: <sip:[service]@[remote_ip]:[remote_port]>",
+        self._send(["%s sip:%s@[remote_ip]:[remote_port] SIP/2.0" % (method, to), _VIA, "Max-Forwards: 70",
+                    "From: <sip:%s@[local_ip]:[local_port]>" % self.user + _TAG, "To: <sip:%s@[remote_ip]:[remote_port]>" % to,
                     "Call-ID: [call_id]", "CSeq: %d %s" % (self.cseq, method), _CONTACT] + list(headers), body, kind=kind)
+
+    def register(self, lasts_s=300):
+        """Where it is asked for SHA-256 or MD5 it cannot answer; asked once more, a house asks for MD5 alone."""
+        lines = ["Expires: %d" % lasts_s]
+        self.first("REGISTER", headers=lines, to=self.user)
+        self.expect(401)
+        self.first("REGISTER", headers=lines, to=self.user)
+        self.expect(401, asks=True)
+        self.first("REGISTER", headers=lines + [self._credentials], to=self.user)
+        self.expect(200, has="Contact: <sip:sipp@")
 
     def invite(self, body=(), headers=()):
         self.first("INVITE", body, headers)
+        for lines in ((), [self._credentials]) if self._credentials else ():
+            self.expect(407, asks=bool(lines))  # as for register()
+            self.ack_first()
+            self.first("INVITE", body, list(headers) + list(lines))
+
+    def cancel(self):
+        """Of an INVITE that rings."""
+        self._send(["CANCEL sip:[service]@[remote_ip]:[remote_port] SIP/2.0", "[last_Via:]", "Max-Forwards: 70",
+                    "From: <sip:%s@[local_ip]:[local_port]>" % self.user + _TAG, "To: <sip:[service]@[remote_ip]:[remote_port]>",
+                    "Call-ID: [call_id]", "CSeq: %d CANCEL" % self.cseq])
+        self.expect(200)
+        self.expect(487)
+        self.ack_first()
 
     def ack_first(self):
         """For a refusal of the INVITE itself."""
         self._send(["ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0", "[last_Via:]", "Max-Forwards: 70",
-                    "From: <sip:sipp@[local_ip]:[local_port]>" + _TAG,
+                    "From: <sip:%s@[local_ip]:[local_port]>" % self.user + _TAG,
                     "To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]", "Call-ID: [call_id]",
                     "CSeq: %d ACK" % self.cseq], retransmitted=False)
 
