@@ -7,6 +7,8 @@ import os
 import vfs
 
 _BLOCK = 4096
+_DEAD = -5  # EIO. It is returned, not raised: an exception would fly through LittleFS and leave files open that nobody knows of,
+# whose memory the collector gives away as it closes them.
 
 
 class Flash:
@@ -35,23 +37,22 @@ class Flash:
 
     def readblocks(self, block, buf, offset=0):
         if self.gone:
-            return
+            return _DEAD
         start = block * _BLOCK + offset
         buf[:] = memoryview(self.data)[start : start + len(buf)]
 
     def writeblocks(self, block, buf, offset=0):
         if self.gone:
-            return
+            return _DEAD
         halves, alive = self._spend()
         start = block * _BLOCK + offset
         n = len(buf) * halves // 2
         self.data[start : start + n] = buf[:n]
-        if not alive:
-            raise OSError(5)
+        return None if alive else _DEAD
 
     def ioctl(self, op, arg):
         if self.gone:
-            return 0
+            return _DEAD
         if op == 4:
             return len(self.data) // _BLOCK
         if op == 5:
@@ -62,7 +63,7 @@ class Flash:
             n = _BLOCK * halves // 2
             self.data[start : start + n] = b"\xff" * n
             if not alive:
-                raise OSError(5)
+                return _DEAD
         return 0
 
 
