@@ -1,7 +1,13 @@
-"""Code for the moment: what is needed now and then, and would else lie in the heap for years."""
+"""Code for the moment: what is needed now and then, and would else lie in the heap for years.
+
+Only where memory is short. In megabytes of PSRAM a collection takes a tenth of a second and more, which a call would hear, and the
+whole program fits beside anything: there each file is imported once and stays, and nothing is swept but by gc.threshold().
+"""
 
 import gc
 import sys
+
+from micropython import const
 
 try:
     from vfs import mount, umount
@@ -45,7 +51,17 @@ if mount:
         mount(_Disk, __path__)
 
 
+_PLENTY = const(1 << 20)  # bytes free at the start; all that is ever lent takes less than half of it
+is_roomy = hasattr(gc, "mem_free") and gc.mem_free() > _PLENTY
+
 short = []  # what gives memory back, for when there is not enough: functions, of who has something to spare
+
+
+def sweep():
+    """Collects, so that what comes next fills the holes low down, and the large piece at the top stays whole; nothing where there
+    is room."""
+    if not is_roomy:
+        gc.collect()
 
 
 def lend(name):
@@ -55,6 +71,8 @@ def lend(name):
     long as the object lives, so make only such as go soon: a tone while it sounds, never what lasts for years.
     What is lent while another file is on its way, for that file, is there once.
     """
+    if is_roomy:
+        return __import__(name, None, None, ("*",))
     kept = _Disk.kept
     if kept and name in kept:
         return kept[name]
@@ -76,8 +94,7 @@ def lend(name):
 
 
 def _load(name):
-    # First the heap is swept, so that what is loaded fills the holes low down, and the large piece at the top stays whole.
-    gc.collect()
+    sweep()
     room, _, leaf = name.rpartition(".")
     if mount:
         if room not in sys.modules:

@@ -2,11 +2,10 @@
 lend(): while a line is awaited only steps.py is there."""
 
 import asyncio
-import gc
 import micropython
 from time import ticks_diff, ticks_ms
 
-from lend import lend
+from lend import lend, sweep
 from micropython import const
 
 from .config import Mistake
@@ -53,7 +52,7 @@ def _run(console, source):
     micropython.kbd_intr(3)
     try:
         function, is_awaited = lend("door.python").compiled(source, console.names)
-        gc.collect()  # what compiled it makes room, so that what the line begins does not lie scattered about
+        sweep()  # what compiled it makes room, so that what the line begins does not lie scattered about
         value = function()
         is_ok = True
     except BaseException as e:

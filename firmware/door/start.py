@@ -3,7 +3,7 @@
 import asyncio
 import gc
 
-from lend import lend
+from lend import is_roomy, lend
 from micropython import const
 
 _WATCHDOG_MS = const(20000)
@@ -58,8 +58,8 @@ def begin(door, namespace):
     for words in door.config.words:
         door.say(words)
     # Often on a small heap: what stays then fills the holes low down, and large pieces remain. Seldom on megabytes of
-    # PSRAM, where a collection takes a tenth of a second.
-    gc.threshold(max(4096, gc.mem_free() // 16))
+    # PSRAM, where a collection takes a tenth of a second: a call collects when it ends, and hardly one is so long that it must.
+    gc.threshold(gc.mem_free() // 2 if is_roomy else max(4096, gc.mem_free() // 16))
 
 
 async def stop(door, tasks):

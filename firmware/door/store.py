@@ -3,11 +3,10 @@
 The file is replaced by a rename, which LittleFS does in one step: after a power cut the old file or the new one
 is there, whole. Nothing here raises anything but Mistake (and nothing at all while loading)."""
 
-import gc
 import json
 import os
 
-from lend import lend
+from lend import lend, sweep
 from micropython import const
 
 from .config import Mistake
@@ -49,7 +48,7 @@ def set(config, key, value):
     config.kept.pop(key, None)
     # In a call there may be no room for the rules beside a second copy of all values.
     schema = None
-    gc.collect()
+    sweep()
     old = config.get(key)
     _put(config, key, json.dumps(value))
     try:

@@ -7,7 +7,7 @@ import select
 import sys
 import time
 
-from lend import lend
+from lend import lend, sweep
 from micropython import const
 
 _ROOM = const(5632)  # bytes of messages that wait to be printed, as many as begin a call; one is taken in any case
@@ -82,7 +82,7 @@ class Trace:
                         await asyncio.sleep_ms(_LATER_MS)
                         continue
                     if redact is None:
-                        gc.collect()
+                        sweep()
                         if gc.mem_free() < _ENOUGH:
                             await asyncio.sleep_ms(_LATER_MS)
                             continue

@@ -2,7 +2,7 @@
 
 import gc
 
-from lend import lend
+from lend import lend, sweep
 
 from .console import Lines
 
@@ -67,7 +67,7 @@ def _status(door):
         yield "The door is shut. The code opens it for %d s." % get("door.open_s")
     if agent and agent.transport.trace:
         yield "The trace is on.%s door.trace(False) ends it." % lend("door.trace").words(agent.transport.trace)
-    gc.collect()
+    sweep()
     yield "Memory: %d KB free, %d KB used." % (gc.mem_free() // 1024, gc.mem_alloc() // 1024)
     if door._faults or (agent and agent.faults):
         yield "%d faults were caught; each is a bug to report, with what was printed." % (

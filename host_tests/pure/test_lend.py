@@ -7,18 +7,47 @@ import lend as module
 from lend import lend
 
 
+def small(test):
+    """A test of what a small heap asks for, whatever heap it runs in."""
+
+    def run():
+        was, module.is_roomy = module.is_roomy, False
+        try:
+            test()
+        finally:
+            module.is_roomy = was
+
+    run.__name__ = getattr(test, "__name__", "")
+    return run
+
+
+def test_in_megabytes_it_is_imported_once_and_nothing_is_swept():
+    was, real = module.is_roomy, module.gc
+    module.is_roomy, module.gc = True, None  # the collector is out of reach
+    try:
+        one = lend("sip.endings")
+        assert one is lend("sip.endings") is sys.modules["sip.endings"]
+        module.sweep()
+    finally:
+        module.is_roomy, module.gc = was, real
+        sys.modules.pop("sip.endings", None)
+
+
+@small
 def test_it_is_not_kept():
     one, two = lend("sip.endings"), lend("sip.endings")
     assert one is not two and one.ending(486) == two.ending(486) == "busy (486)"
     assert "sip.endings" not in sys.modules and "lend._" not in sys.modules
 
 
+@small
 def test_what_it_lends_itself_meanwhile_is_there_once():
     targets = lend("sip.server.targets")
     assert targets.location.record.__dict__ is targets.road.record.__dict__
     assert lend("sip.server.location") is not targets.location
 
 
+@small
 def test_where_there_is_no_room_what_can_be_spared_is_given_back_first():
     real = module._load
     full = []

@@ -7,7 +7,7 @@ It opens no socket, keeps no file and knows no door: the agent brings messages, 
 import gc
 from os import urandom
 
-from lend import lend
+from lend import is_roomy, lend, sweep
 from micropython import const
 
 from ..transaction import CALLING, PROCEEDING, token
@@ -81,7 +81,7 @@ class House:
                 return self._begin(agent, source, *step[1:])
             step = getattr(lend("sip.server." + step[0]), step[1])(self, agent, request, source, *step[2:])
         if request.method == b"REGISTER":
-            gc.collect()
+            sweep()
             for k in range(len(self.bindings)):
                 # What was made beside the registrar lies in the middle of where the next file wants to be.
                 self.bindings[k] = bytes(memoryview(self.bindings[k]))
@@ -89,7 +89,7 @@ class House:
 
     def _begin(self, agent, source, request, found, together, record, loop):
         """A request is on its way from now on. This lasts, so it is made when no file is there that it would lie behind."""
-        gc.collect()
+        sweep()
         transaction = len(self.forwards) < _FORWARDS and agent.transactions.server(request, agent._reply_to(request, source), source)
         if not transaction:
             agent._reply(request, source, 503, (b"Retry-After: 5",))
@@ -198,7 +198,7 @@ class Forward:
                 transport.reserve = [None] * size
             except MemoryError:
                 pass
-            if gc.mem_free() > _ROOM and self.house.forwards:
+            if self.house.forwards and (is_roomy or gc.mem_free() > _ROOM):
                 self.code[name] = code
             else:
                 self.code.clear()
