@@ -1,5 +1,9 @@
 """make house: the servers of a house alone on a PC, under both interpreters, with real phones; and a door that goes on with them."""
 
+import os
+import re
+import signal
+
 import pytest
 
 from host_tests.rig import speech
@@ -7,6 +11,8 @@ from host_tests.rig.baresip import Baresip
 from host_tests.rig.door import BURST_HEAP, Door
 from host_tests.rig.handset import Handset
 from host_tests.rig.house import House, order
+from host_tests.rig.kamailio import Kamailio
+from host_tests.rig.linphone import Linphone
 
 pytestmark = pytest.mark.needs("micropython")
 
@@ -82,6 +88,58 @@ def test_a_door_goes_on_with_the_folder_of_a_house_and_a_house_with_that_of_a_do
                 door.console("door.set('house.all', '200')")
             said, status = order(tmp_path, "micropython", "--phones")
             assert "kitchen          %s:%d\n102   hall             not registered" % (phone.address, phone.port) in said
+
+
+@pytest.mark.needs("linphonec", "espeak-ng")
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+def test_linphone_fetches_its_account(interpreter, tmp_path):
+    with House(tmp_path / "state", interpreter) as house:
+        with house.adding("kitchen") as adding:
+            adding.until(lambda: "Ctrl-C" in adding.said(), "the code is shown")
+            address = re.search(r"http://%s:\d+/\S+" % house.address, adding.said()).group(0)
+            with Linphone(tmp_path / "phone", speech.wav("phone", 8000), provision=address):
+                assert adding.wait(15) == 0
+                house.expect("101 (kitchen) is registered.")
+        assert "kitchen has fetched its account" in adding.said() and "Traceback" not in adding.said()
+        with house.adding("hall") as adding:  # and nobody wants it
+            adding.until(lambda: "Ctrl-C" in adding.said(), "the code is shown")
+            os.kill(adding.pid, signal.SIGINT)
+            assert adding.wait(10) == 0 and "Traceback" not in adding.said()
+        assert "102   hall" in order(tmp_path / "state", interpreter, "--phones")[0]
+
+
+@pytest.mark.needs("kamailio", "baresip", "espeak-ng")
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+def test_calls_outside_and_from_there(interpreter, tmp_path):
+    sound = speech.wav("phone", 8000)
+    with Kamailio(tmp_path / "provider", {"555": "o", "0123": "a"}, calls_need_password=True, inside_need_password=["555"]) as provider:
+        settings = {"house.out.server": provider.address, "house.out.user": "555", "house.out.password": "o", "house.out.prefixes": "01"}
+        with House(tmp_path / "state", interpreter, settings) as house, \
+                Baresip(tmp_path / "aunt", sound, "0123", provider.server, "a") as aunt:
+            house.expect("Registered at %s" % provider.address)
+            provider.wait_contacts("0123")
+            number, password = house.add("kitchen")
+            with Baresip(tmp_path / "kitchen", sound, number, house.address, password) as kitchen:
+                house.expect("101 (kitchen) is registered.")
+                kitchen.dial("sip:0123@" + house.address)
+                house.expect("101 calls 0123 outside.")
+                house.expect("0123 has answered 101 (kitchen).")
+                aunt.wait("CALL_ESTABLISHED")
+                kitchen.hangup()
+                aunt.wait("CALL_CLOSED")
+                aunt.forget()
+                kitchen.forget()
+                aunt.dial("sip:555@" + provider.server)
+                house.expect("555 has answered 0123.")
+                aunt.wait("CALL_ESTABLISHED")
+                aunt.hangup()
+                kitchen.wait("CALL_CLOSED")
+                kitchen.dial("sip:0999@" + house.address)
+                house.expect("101 (kitchen) did not reach 0999: ")
+            assert house.close() == 0
+            provider.wait_contacts("555", 0)
+        said = house.process.said()
+        assert "Traceback" not in said, said
 
 
 def test_a_phone_at_two_places_is_one_phone(tmp_path):

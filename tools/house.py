@@ -2,7 +2,7 @@
 """The house alone, on a PC: registrar, location service, proxy and redirect server for the phones of a home, without a door.
 
     house.py --state house --listen 192.0.2.10              serves until Ctrl-C
-    house.py --state house --add-phone kitchen              a new phone: its account, told once
+    house.py --state house --add-phone kitchen              a new phone: its account, told once; and in a terminal its QR code
     house.py --state house --remove-phone kitchen | --phones | --set house.redirect=102
 
 It is firmware/sip/server/, and what of firmware/door/ keeps a house, run by CPython or by the MicroPython Unix port. The state
@@ -47,6 +47,16 @@ def place(listen):
                            "port, 192.168.1.20:5062." % listen)
 
 
+def name_server():
+    """What an environment says of the server that this computer asks for names."""
+    try:
+        lines = Path("/etc/resolv.conf").read_text().splitlines()
+    except OSError:
+        lines = []
+    found = [words[1] for words in map(str.split, lines) if words[:1] == ["nameserver"] and words[1:] and words[1].count(".") == 3]
+    return {"DNS": found[0]} if found else {}
+
+
 def command(interpreter, host, port, *order):
     """What runs the program, as a list. BuildError in words."""
     if interpreter == "cpython":
@@ -74,9 +84,11 @@ def main():
     one.add_argument("--remove-phone", metavar="NAME", help="a phone less, by name or number")
     one.add_argument("--phones", action="store_true", help="lists them, and where they were registered last")
     one.add_argument("--set", metavar="KEY=VALUE", help="a value for config.json, like house.all=200; from the next start on")
+    parser.add_argument("--code", action=argparse.BooleanOptionalAction, default=sys.stdout.isatty(),
+                        help="with --add-phone: an address for Linphone too, as a QR code, open until fetched or Ctrl-C (in a terminal)")
     options = parser.parse_args()
-    order = [word for name, word in (("add", options.add_phone), ("remove", options.remove_phone), ("set", options.set))
-             if word is not None for word in (name, word)] or ["phones"] * options.phones
+    orders = (("offer" if options.code else "add", options.add_phone), ("remove", options.remove_phone), ("set", options.set))
+    order = [word for name, word in orders if word is not None for word in (name, word)] or ["phones"] * options.phones
     try:
         line = command(options.interpreter, *place(options.listen), *order)
     except build.BuildError as e:
@@ -86,7 +98,8 @@ def main():
     os.umask(0o077)  # what stands for passwords is nobody else's
     # It ends when its standard input does, whatever has ended this: no signal, which could hit the Unix port while it collects
     # garbage and leave its heap locked. So it keeps where the phones are.
-    child = subprocess.Popen(line, cwd=state, stdin=subprocess.PIPE, preexec_fn=_in_child, start_new_session=True)
+    child = subprocess.Popen(line, cwd=state, env=os.environ | name_server(), stdin=subprocess.PIPE, preexec_fn=_in_child,
+                             start_new_session=True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: child.stdin.close())
     sys.exit(child.wait())

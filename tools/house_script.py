@@ -3,11 +3,14 @@ port. The folder that it is started in is what a door has as its flash: config.j
 
     house_script.py BUILT ADDRESS PORT                 serves until its standard input ends
     house_script.py BUILT ADDRESS PORT add NAME        a new phone
+    house_script.py BUILT ADDRESS PORT offer NAME      the same, and an address at which Linphone fetches its account, once, until
+                                                       the standard input ends
     house_script.py BUILT ADDRESS PORT remove NAME     a phone less
     house_script.py BUILT ADDRESS PORT phones          lists them
     house_script.py BUILT ADDRESS PORT set KEY=VALUE   a value of the configuration
 
-BUILT: folders to import from, with ":" between; PORT: 0 for that of the configuration."""
+BUILT: folders to import from, with ":" between; PORT: 0 for that of the configuration. DNS, in the environment, may be the address
+of a server of names."""
 
 import asyncio
 import os
@@ -38,13 +41,15 @@ _PEER = 7
 class Keeper:
     """What a door is to its house: door/home.py and those beside it ask no more of it. It has no sound and no call of its own."""
 
-    _call = _offered = None
+    _call = _offered = _registration = None
     _up_s = 0
 
-    def __init__(self, host, port=0):
+    def __init__(self, host, port=0, dns=None):
         self.config = Config().load()
         get = self.config.get
-        self._agent = Agent(host, port or get("sip.port"), pack, unpack, get("sip.user"), admit=self.admit)
+        self._agent = Agent(host, port or get("sip.port"), pack, unpack, get("sip.user"), admit=self.admit, dns=dns)
+        self._agent.tls_name = get("sip.tls_name")
+        self._agent.tls_ca = get("sip.tls_ca")
         self._began = ticks_ms()
 
     def say(self, text):
@@ -63,6 +68,30 @@ class Keeper:
         lend("door.household").begin(self, self._agent)
         return self._agent.house
 
+    def begin_out(self):
+        """Registers the house's accounts outside, if it has any: the way out."""
+        get = self.config.get
+        if not get("house.out.server") and not get("house.out2.server"):
+            return
+        transport = get("sip.transport")
+        if transport == "auto":
+            transport = ""
+            if not _stamp(self._agent.tls_ca):
+                self._agent.tls_ca = ""  # what DNS offers by TLS could not be used
+        self._tell = self.say
+        try:
+            first = lend("door.outside").begin(self, self._agent, transport)
+        except ValueError as e:
+            self.say("No calls outside: %s; write house.out.server as a name or an address, like pbx.example." % e)
+            return
+        self._registration = first
+        if first:
+            first.changed = self.registered
+
+    def registered(self, registration):
+        """What a server outside has said."""
+        self.say(registration.words())
+
     async def serve(self):
         """Until the standard input ends. OSError when the address is not to be had."""
         agent = self._agent
@@ -71,17 +100,21 @@ class Keeper:
         self.say("The house listens at %s:%d, UDP and TCP. Ctrl-C ends it." % (agent.host, agent.port))
         self.say("It has %s." % words(house))
         agent.transport.trace = Log(self)
-        known = _stamp()
-        end = select.poll()
-        end.register(sys.stdin, select.POLLIN)
-        while not end.poll(0):
+        self.begin_out()
+        known = _stamp(_PHONES)
+        is_over = _end()
+        while not is_over(0):
             await asyncio.sleep_ms(200)
             while ticks_diff(ticks_ms(), self._began) >= 1000:
                 self._began = ticks_add(self._began, 1000)
                 self._up_s += 1
-            if _stamp() != known:
-                known = _stamp()
+            if _stamp(_PHONES) != known:
+                known = _stamp(_PHONES)
                 self.part(house)
+        lend("door.bindings").save(house)
+        self.say("The house is closed. For its next start it keeps %s." % words(house))
+        if self._registration:
+            await agent.stop()  # the servers outside hear of it
 
     def part(self, house):
         """Forgets where those are who are no phones of this house any more."""
@@ -132,9 +165,10 @@ class Log:
             return
         who, whom = self.name(message.from_uri), self.name(message.to_uri)
         if status < 300:
-            if way == "<":
+            # One between a phone and a server outside is two calls: each side hears of it from here.
+            if way == "<" or not one[1]:
                 self.calls.remove(one)
-                self.keeper.say("%s has answered %s." % (self.at(peer) or whom, who))
+                self.keeper.say("%s has answered %s." % (way == "<" and self.at(peer) or whom, who))
         elif way == ">" and status != 401 and status != 407:
             self.calls.remove(one)
             words = message.data[8 : message.data.index(b"\r\n")].decode()
@@ -158,12 +192,19 @@ class Log:
         return ""
 
 
-def _stamp():
-    """What changes with the file of the phones."""
+def _stamp(path):
+    """What changes with a file; None without one."""
     try:
-        return os.stat(_PHONES)[6:9]
+        return os.stat(path)[6:9]
     except OSError:
         return None
+
+
+def _end():
+    """-> a function that has something to say when the standard input has ended."""
+    end = select.poll()
+    end.register(sys.stdin, select.POLLIN)
+    return end.poll
 
 
 def words(house):
@@ -180,10 +221,20 @@ def run(keeper):
     except OSError as e:
         print("%s:%d cannot be used (%s). Another address: LISTEN=" % (agent.host, agent.port, e))
         return 1
-    if agent.transport.trace:  # else not all that the file has was read yet
-        lend("door.bindings").save(agent.house)
-        keeper.say("The house is closed. For its next start it keeps %s." % words(agent.house))
     return 0
+
+
+async def offer(keeper, name):
+    """Adds a phone, and lets Linphone fetch its account, once: until it has, ten minutes are over, or nobody waits any more."""
+    for line in lend("door.phones").add_phone(keeper, name):
+        if line is not None:
+            print(line)
+    is_over = _end()
+    if keeper._offered:
+        keeper.say("That address is open until then, or until Ctrl-C.")
+    while keeper._offered and not is_over(0):
+        await asyncio.sleep_ms(100)
+    lend("door.provision").end(keeper)
 
 
 def order(keeper, what, given):
@@ -202,7 +253,9 @@ def order(keeper, what, given):
         for line in phones.add_phone(keeper, given):
             print(line)
             if line.startswith("  transport"):
-                break  # behind it comes what only a door that stays has: an address for Linphone
+                break  # behind it comes the address for Linphone, for as long as somebody waits
+    elif what == "offer":
+        asyncio.run(offer(keeper, given))
     elif what == "remove":
         print(phones.remove_phone(keeper, given))
     else:
@@ -213,7 +266,7 @@ def order(keeper, what, given):
 
 
 def main():
-    keeper = Keeper(sys.argv[2], int(sys.argv[3]))
+    keeper = Keeper(sys.argv[2], int(sys.argv[3]), os.getenv("DNS"))
     for line in keeper.config.words:
         print(line)
     try:

@@ -25,10 +25,14 @@ def order(folder, interpreter, *more):
 
 
 class House(Stopped):
-    """It serves at an address of its own, `folder` is its state."""
+    """It serves at an address of its own, `folder` is its state, and `settings` go to its configuration."""
 
-    def __init__(self, folder, interpreter):
+    def __init__(self, folder, interpreter, settings=None):
         self.folder, self.interpreter = str(folder), interpreter
+        for key, value in (settings or {}).items():
+            said, status = order(folder, interpreter, "--set", "%s=%s" % (key, value))
+            if status:
+                raise RigError(said)
         self.address = addresses.take()
         self._at = 0
         self.process = None
@@ -48,6 +52,11 @@ class House(Stopped):
         if not found or found[3] != self.address:
             raise RigError("no account for %s:\n%s" % (name, said))
         return found[1], found[2]
+
+    def adding(self, name):
+        """A phone more, and its code for Linphone: a Process that waits for that one to come."""
+        command = [sys.executable, _TOOL, "--state", self.folder, "--listen", self.address, "--interpreter", self.interpreter]
+        return Process(command + ["--code", "--add-phone", name], os.path.join(self.folder, "adding_" + name))
 
     def expect(self, words):
         """Until it says so, after what was waited for before -> the line."""
