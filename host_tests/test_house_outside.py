@@ -136,6 +136,37 @@ def test_a_phone_hands_its_call_on(door, kitchen, hall, aunt, provider):
     aunt.wait("CALL_CLOSED")
 
 
+@pytest.mark.parametrize("first", ["a phone of the house", "outside"])
+def test_a_phone_talks_to_two_and_brings_them_together(first, door, kitchen, hall, aunt, tmp_path, kind):
+    """An attended transfer: the phone asks whom it called first to take its place at the other (REFER, Replaces)."""
+    over = "" if kind == "udp" else ";transport=tcp"
+    with Linphone(tmp_path / "office", speech.wav("phone", 8000), user="103", registrar=door.address, answers="manual",
+                  password=door.secrets["103"], realm="house", transport="udp" if kind == "udp" else "tcp") as office:
+        door.expect("103 (p103) is registered")
+
+        def call(number):
+            office.say("call sip:%s@%s%s" % (number, door.address, over))
+            if number == "102":
+                hall.expect("Receiving new incoming call")
+                hall.say("answer")
+            office.expect("connected", "Media streams established")
+
+        one, other = ("0123", "102") if first == "outside" else ("102", "0123")
+        call(one)
+        office.hold()
+        call(other)
+        office.say("transfer 1 --to-call 2")
+        office.expect("ended", "ended")
+        door.expect("0123 goes on with 102.")
+        aunt.wait("CALL_ESTABLISHED")
+        assert "102 is in a call with 0123, outside." in door.status() and aunt.calls() == 1
+        assert "103" not in door.status().replace("103 (p103)", "")
+        aunt.hangup()
+        hall.expect("ended")
+        office.say("unregister")
+        door.expect("103 (p103) is not registered any more")
+
+
 def test_ringing_is_confirmed_and_keys_go_by_info(door, provider, tmp_path, kind):
     """sipp calls sipp, each knows what the other is to say."""
     s = Called("outside")

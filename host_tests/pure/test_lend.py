@@ -17,7 +17,6 @@ def small(test):
         finally:
             module.is_roomy = was
 
-    run.__name__ = getattr(test, "__name__", "")
     return run
 
 

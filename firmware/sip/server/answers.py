@@ -49,6 +49,8 @@ def on_response(leg, transaction, message, credentials):
         if leg.dialog and status < 300 and transaction.key.endswith(b" UPDATE"):
             leg.dialog.refresh(message)
         saying.reply(leg.other, server, status, message)
+    if leg.other._replaces:
+        lend("sip.server.replaced").settle(leg, status)
     leg._waiting.remove(one)  # last: what found no room until here comes again
     if leg.state == "up" and (status == 408 or status == 481 and not transaction.key.endswith(b" PRACK")):
         saying.hangup(leg)  # 12.2.1.2: this side is gone

@@ -30,6 +30,9 @@ def in_order(leg, request, transaction):
             saying.drop(leg)
         elif leg.transfer:
             lend("sip.server.transfer").leave(leg)
+        elif other.other is not leg:
+            leg.state = "ended"  # another is taking its place
+            saying.drop(leg)
         else:
             saying.bye(other)
             saying.end(leg)
@@ -39,7 +42,7 @@ def in_order(leg, request, transaction):
     elif method == b"OPTIONS":
         transaction.respond(200, leg.agent.options(request, dialog.local_tag, transaction.source))
     elif b" %s " % method in _PASS:
-        if other._old:
+        if other._old or other._replaces:
             saying.reply(leg, transaction, 491)  # who was there has left, and who is to come does not answer yet
             return
         if method == b"INVITE" or method == b"UPDATE":

@@ -22,6 +22,7 @@ _hashes = lend("sip.hashes")  # not imported: what a file imports stays when the
 # sip.scan.field() of their names
 _H_USER_AGENT = const(16)
 _H_PROXY_AUTHORIZATION = const(18)
+_H_REPLACES = const(29)
 
 _LIFE_S = const(300)  # of a nonce
 _HOSTS = const(8)  # whose wrong answers are counted
@@ -79,6 +80,10 @@ def admit(house, agent, request, source, user, uri, routes, loop):
     if not status:
         try:
             if _number(house, parse_uri(request.from_uri).user, caller) == caller:
+                value = house.bridged and request.method == b"INVITE" and request.get(_H_REPLACES)
+                leg = value and lend("sip.server.replaced").find(house, value)
+                if leg:
+                    return "replaced", "take", caller, leg, value
                 if user != b"":
                     return "targets", "way", caller, user, uri, routes, loop
                 house.guest = request

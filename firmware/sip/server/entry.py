@@ -12,7 +12,8 @@ from ..scan import H_CALL_ID, H_ROUTE
 
 location = lend("sip.server.location")
 
-_H_PROXY_REQUIRE = const(32)  # sip.scan.field() of its name
+_H_REPLACES = const(29)  # sip.scan.field() of their names
+_H_PROXY_REQUIRE = const(32)
 _PREFIX = b"z9hG4bKh"
 _LOOP = const(8)
 _SEAL = const(12)
@@ -42,7 +43,10 @@ def take(house, agent, request, source):
     ours = not routes and location.is_ours(house, agent, target)
     user = location.plain(target.user)
     if ours and user.lower() in (b"", agent.user.lower().encode()):  # as names are found
-        if request.to_tag or method not in (b"INVITE", b"MESSAGE") or house.owner.lets_in(source[0], True):
+        if request.to_tag or method not in (b"INVITE", b"MESSAGE"):
+            return False
+        # One that takes a phone's place in a call outside, which money was spent on, shows a password even so.
+        if house.owner.lets_in(source[0], True) and not (house.bridged and request.get(_H_REPLACES) is not None):
             return False
         return "challenge", "admit", b"", b"", (), b""
     # A phone that sends all it says to its registrar follows a 302 of ours by here: its call is to a Contact.

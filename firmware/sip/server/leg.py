@@ -17,6 +17,7 @@ class Leg:
     _old = None  # of such a one: the side whose place it is to take; all that happens to it is transfer.py's
     _twin = None  # and, if it is up in another call already, as what
     _early = ()  # dialogs of those who ring; see early.py
+    _replaces = None  # of one that is to take a phone's place by its own INVITE: that phone's side; see replaced.py
     _event = None  # the Event line of what that phone is told, if it is
     _refers = 0  # how many REFERs came; of who is called for one, the status that was told last
     _invite = None  # the INVITE that opened this side, a server transaction, until it is answered

@@ -17,7 +17,7 @@ def outward(house, agent, request, source, caller, number):
     """An INVITE of a phone, `caller`, or of the door itself, for a number that nobody of the house has."""
     refusal, account = allowed(house, number)
     if refusal is None:
-        refusal = _sound(agent, request, account.peer[0]) or _room(house, request, number, 503)
+        refusal = sound(agent, request, account.peer[0]) or _room(house, request, number, 503)
     if refusal:
         return _refuse(agent, request, source, refusal)
     tag = token(4)
@@ -30,7 +30,7 @@ def outward(house, agent, request, source, caller, number):
 
 def inward(house, agent, request, source, account, phones):
     """An INVITE from the server of `account`, for the phones (bytes, numbers with commas between) that are named for it."""
-    refusal = _sound(agent, request, agent.host)
+    refusal = sound(agent, request, agent.host)
     try:
         # 12.1.1: without a Contact there is no way back into the call.
         parse_uri(request.contact.uri)
@@ -71,9 +71,10 @@ def allowed(house, number):
     return None, best
 
 
-def _sound(agent, request, far):
-    """A refusal where what is offered can obviously not be reached from `far`, or we do not pass on what is wanted."""
-    lacking = [tag for tag in request.all(H_REQUIRE) if tag.lower() not in (b"timer", b"100rel")]
+def sound(agent, request, far, known=b""):
+    """A refusal where what is offered can obviously not be reached from `far`, or we do not pass on what is wanted, nor see to it
+    ourselves (`known`, an option tag)."""
+    lacking = [tag for tag in request.all(H_REQUIRE) if tag.lower() not in (b"timer", b"100rel", known)]
     if lacking:
         return 420, None, (b"Unsupported: " + b", ".join(lacking),)
     body = request.body

@@ -17,6 +17,8 @@ def refer(leg, request, transaction):
     new = None
     if leg.account or leg.other._old:
         status, reason = 403, b"Only phones of the house hand calls on"
+    elif leg.other.other is not leg:
+        status, reason = 491, None
     else:
         status, reason, uri, lines = lend("sip.refer").read(leg, request)
     if not status:
@@ -47,19 +49,16 @@ def _place(leg, raw, lines):
     uri = parse_uri(raw)
     number = location.plain(uri.user) or agent.user.encode()
     replaces = [line[10:] for line in lines if line.startswith(b"Replaces: ")]
-    for one in house.bridged:
-        dialog = one.dialog
-        if replaces and dialog and one.state == "up" and one.account is None:
-            value, _, rest = replaces[0].partition(b";")
-            if value == dialog.call_id and b"to-tag=" + dialog.local_tag in rest and b"from-tag=" + dialog.remote_tag in rest:
-                # The phone has both calls, and goes out of both.
-                twin = one.other
-                if one is leg or one.transfer or twin._old:
-                    return 491, None, None
-                new = kind(house, agent, twin.account, twin.peer, twin.uri)
-                new.dialog = twin.dialog
-                new._twin = twin
-                return 0, None, new
+    one = replaces and lend("sip.server.replaced").find(house, replaces[0])
+    if one and one.state == "up":
+        # The phone has both calls, and goes out of both.
+        twin = one.other
+        if one is leg or one.transfer or twin._old or twin.other is not one:
+            return 491, None, None
+        new = kind(house, agent, twin.account, twin.peer, twin.uri)
+        new.dialog = twin.dialog
+        new._twin = twin
+        return 0, None, new
     is_ours = location.is_ours(house, agent, uri)
     bound = None if is_ours else location.find(house, None, raw, b"")
     account = None

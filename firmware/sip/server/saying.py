@@ -168,6 +168,15 @@ def reply(leg, transaction, status, message=None, lines=(), reason=None):
 def bye(leg):
     """Says BYE, as soon as that may be."""
     leg._timer = leg.agent.timers.cancel(leg._timer)
+    if leg._replaces:
+        # end() refuses who was to take a phone's place; the phone is still there.
+        old, leg._replaces = leg._replaces, None
+        if old.state == "up":
+            bye(old)
+            old.state = "ended"
+        if not old._late:
+            drop(old)
+        return
     if leg._old:
         lend("sip.server.transfer").hangup(leg)  # who was to take a phone's place, and has not yet
         return
@@ -210,7 +219,8 @@ def refuse(leg, status, reason=None, message=None):
 
 def end(leg):
     """Nothing more goes from side to side."""
-    for one in (leg, leg.other):
+    other = leg.other
+    for one in (leg, other) if other.other is leg else (leg, other, other.other):  # the last is taking this one's place
         one.state = "ended"
         for client, server in () if one._old else one._waiting:
             cancel(one, client)
