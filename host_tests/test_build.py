@@ -94,6 +94,13 @@ def test_an_error_names_the_file_the_line_and_every_chip(small):
         build.build(["x64"], quiet)
 
 
+def test_a_broken_file_that_only_uses_names_is_named_too(small):
+    (small / "host_tests").mkdir()
+    (small / "host_tests/broken.py").write_text("A = 1\nB = (\n")
+    with pytest.raises(build.BuildError, match="host_tests/broken.py, line 2: "):
+        build.build(["x64"], quiet)
+
+
 def test_a_port_without_native_emitter_gets_plain_kernels(small, micropython):
     build.build(["bytecode", "bytecode-unix"], quiet)
     assert (small / "build/bytecode/sip/k.mpy").read_bytes()[2] >> 2 == 0

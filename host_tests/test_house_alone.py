@@ -148,7 +148,7 @@ def test_a_phone_at_two_places_is_one_phone(tmp_path):
         with Handset(number, password, house.address) as one, Handset(number, password, house.address) as two:
             assert one.register().status == two.register().status == 200
         assert house.close() == 0
-        house.expect("it keeps 1 phones, 1 of them registered.")
+        house.expect("it keeps 1 phone, 1 of them registered.")
 
 
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])

@@ -171,6 +171,7 @@ def test_the_button_rings_all_and_the_first_answers(door, pair):
     linphone.expect("Receiving new incoming call")
     baresip.accept()
     linphone.expect("ended")
+    door.expect("In a call with kitchen")
     door.wait_flow()
     assert 'Reason: SIP;cause=200;text="Call completed elsewhere"' in linphone.log()
     baresip.hangup()
@@ -180,8 +181,10 @@ def test_the_button_rings_all_and_the_first_answers(door, pair):
     linphone.expect("Receiving new incoming call")
     linphone.say("answer")
     baresip.wait("CALL_CLOSED")
+    door.expect("In a call with hall")
     door.wait_flow()
     door.hangup()
+    door.expect("The call with hall ended")
     linphone.expect("ended")
 
 
@@ -317,9 +320,17 @@ def test_over_tcp_they_call_each_other_and_the_door(tmp_path):
         baresip.wait("CALL_INCOMING")
         linphone.expect("Receiving new incoming call")
         baresip.accept()
+        door.expect("In a call with p101")
         door.wait_flow()
         linphone.expect("ended")
         baresip.hangup()
+        door.wait_no_call()
+        door.press()
+        baresip.wait("CALL_INCOMING")
+        linphone.expect("Receiving new incoming call")
+        linphone.say("answer")
+        door.expect("In a call with p102")
+        linphone.hangup()
         door.wait_no_call()
 
 

@@ -170,7 +170,6 @@ def time_figures(folder):
                 wire.send(wire.answer(invite, 486, "Busy Here", to_tag="bench"))
                 wire.expect("ACK")
                 door.wait_no_call()
-                time.sleep(0.15)        # the finger leaves the button
     return {
         "invite_to_180_ms": _ms(rung),
         "invite_to_180_worst_ms": round(max(rung) * 1000, 2),

@@ -12,6 +12,7 @@ emitter, build/bytecode and build/bytecode-unix are made for it from the plain v
 """
 
 import argparse
+import ast
 import concurrent.futures
 import hashlib
 import importlib.metadata
@@ -138,6 +139,12 @@ def _short_names():
     try:
         found = _planned(texts, others)
     except SyntaxError:
+        # Not built without short names because of a file that is not even built: a board may have no room for the long ones.
+        for path, text in others.items():
+            try:
+                ast.parse(text)
+            except SyntaxError as e:
+                raise BuildError("%s, line %s: %s" % (path.relative_to(ROOT), e.lineno, e.msg)) from None
         return {}  # mpy-cross will say where
     BUILD.mkdir(exist_ok=True)
     part = known.with_name(".names.%d.part" % os.getpid())

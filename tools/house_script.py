@@ -210,7 +210,7 @@ def _end():
 def words(house):
     """How many phones there are, and of how many it is known where they are."""
     known, here = lend("door.household").count(house)
-    return "%d phones, %d of them registered" % (known, here) if known else (
+    return "%d phone%s, %d of them registered" % (known, "" if known == 1 else "s", here) if known else (
         """no phones yet; make house ARGS="--add-phone kitchen" adds one""")
 
 

@@ -285,6 +285,12 @@ class Door:
             self._reports = 0
             while self._stream.next_digit() >= 0:
                 pass  # keys count in a call, not before it
+            house = self._agent.house
+            if house and house.met and not call.incoming:
+                try:
+                    lend("door.whom").name(house, call)
+                except MemoryError:
+                    pass  # then it is called by what was called
         self.say(call.words())
 
     def _limits(self, key):

@@ -46,6 +46,7 @@ class Door(Stopped):
         self._at = 0                        # expect() has dealt with the text before this
         self._new = threading.Condition()
         self._marks = 0
+        self._pressed = 0                   # when its button was
         self._reader = None
         os.makedirs(self.folder, exist_ok=True)
         with open(os.path.join(self.folder, "config.json"), "w") as f:
@@ -241,8 +242,11 @@ class Door(Stopped):
     # --- Fingers and wires.
 
     def press(self, n=0):
-        """-> time.monotonic() of the press."""
-        return self.board.press(n)
+        """-> time.monotonic() of the press. As people do, not again before the door can have seen that the last one is over (the
+        contact closed for 100 ms, and open for 50): it would be taken for a bounce."""
+        time.sleep(max(0, self._pressed + 0.4 - time.monotonic()))
+        self._pressed = self.board.press(n)
+        return self._pressed
 
     def relay(self):
         return self.board.pin("relay")

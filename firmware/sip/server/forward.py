@@ -71,6 +71,8 @@ def _fire(forward, index, event, message):
         if message.status < 200:
             _provisional(forward, index, message, was != now)
         elif message.status < 300:
+            if forward.server.source is forward.house.here and not forward._over:
+                forward.house.met = forward._branches[index]
             _accepted(forward, message)
             return ("cancel",)
         else:

@@ -51,6 +51,7 @@ class House:
     out = ()  # the way out: (Registration, prefixes of the numbers that it may call, whom its calls ring), all in bytes
     bridged = []  # the Legs of calls that go that way
     guest = None  # the request whose sender has just shown a password
+    met = None  # the binding that has just answered a call of the door's own
     here = ("", 0)  # the peer that stands for the door itself: no other tuple is this one
 
     def __init__(self, realm, everybody, owner):
