@@ -64,12 +64,15 @@ def sweep():
         gc.collect()
 
 
-def lend(name):
+def lend(name, sweeps=True):
     """Imports "room.file" without keeping it in sys.modules: its heap is free again when the caller is done with it.
 
     Only for bytecode: machine code is never freed. An object of one of its classes keeps the file in the heap for as
     long as the object lives, so make only such as go soon: a tone while it sounds, never what lasts for years.
     What is lent while another file is on its way, for that file, is there once.
+
+    First the heap is swept, which takes longer than all else. `sweeps` False: that was done a moment ago, and nothing that lasts
+    was made since, nor will be before it is done again.
     """
     if is_roomy:
         return __import__(name, None, None, ("*",))
@@ -80,12 +83,15 @@ def lend(name):
         _Disk.kept = {}
     try:
         try:
+            if sweeps and kept is None:
+                sweep()
             module = _load(name)
         except MemoryError:
             if not short:
                 raise
             for spare in short:
                 spare()
+            sweep()
             module = _load(name)
         _Disk.kept[name] = module
         return module
@@ -94,7 +100,6 @@ def lend(name):
 
 
 def _load(name):
-    sweep()
     room, _, leaf = name.rpartition(".")
     if mount:
         if room not in sys.modules:

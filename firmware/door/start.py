@@ -2,11 +2,13 @@
 
 import asyncio
 import gc
+import sys
 
 from lend import is_roomy, lend
 from micropython import const
 
 _WATCHDOG_MS = const(20000)
+_OFTEN = 16384 if sys.maxsize >> 31 else 8192  # bytes; where pointers have 32 bits, half
 
 
 def prepare(door):
@@ -57,9 +59,10 @@ def begin(door, namespace):
     door._console = Console(namespace, door.config, lend("door.words").banner(door))
     for words in door.config.words:
         door.say(words)
-    # Often on a small heap: what stays then fills the holes low down, and large pieces remain. Seldom on megabytes of
-    # PSRAM, where a collection takes a tenth of a second: a call collects when it ends, and hardly one is so long that it must.
-    gc.threshold(gc.mem_free() // 2 if is_roomy else max(4096, gc.mem_free() // 16))
+    # Often on a small heap: what stays then fills the holes low down, and large pieces remain; but not several times for each
+    # file that is lent, which sweeps by itself. Seldom on megabytes of PSRAM, where a collection takes a tenth of a second:
+    # a call collects when it ends, and hardly one is so long that it must.
+    gc.threshold(gc.mem_free() // 2 if is_roomy else max(_OFTEN, gc.mem_free() // 16))
 
 
 async def stop(door, tasks):

@@ -232,7 +232,7 @@ class Agent:
     def sdp(self):
         """sdp.py, there only while offers and answers are made: `spare()` lets it go."""
         if self._sdp is None:
-            self._sdp = lend("sip.sdp")
+            self._sdp = lend("sip.sdp", False)
         return self._sdp
 
     def spare(self):

@@ -29,7 +29,7 @@ def answer(session, host, port, session_id, version, codecs=(0, 8), direction=b"
     if not choice:
         return None, None
     chosen, form, crypto = choice
-    out = [lend("sip.head").head(host, session_id, version)]
+    out = [lend("sip.head", False).head(host, session_id, version)]
     for index, one in enumerate(session.media):
         if index != chosen:
             out.append(b"m=%s 0 %s %s\r\n" % (one.kind, one.protocol, b" ".join(one.formats)))

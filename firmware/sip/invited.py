@@ -71,7 +71,7 @@ def judge(agent, request, verdict, source):
         try:
             session = agent.sdp().parse(body)
             agent.spare()  # as in answering.py
-            answer, media = lend("sip.answering").answer(session, agent.host, 9, 0, 0, agent.codecs, secure=agent.secure)
+            answer, media = lend("sip.answering", False).answer(session, agent.host, 9, 0, 0, agent.codecs, secure=agent.secure)
             if answer:
                 agent.pack(media.host, media.port)
         except ValueError as error:

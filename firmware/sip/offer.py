@@ -18,7 +18,7 @@ def offer(host, port, session_id, version, codecs=(0, 8), direction=b"sendrecv",
     formats = b"".join([b" %d" % payload for payload in codecs])
     maps = b"".join([b"a=rtpmap:%d %s/8000\r\n" % (payload, _NAMES[payload]) for payload in codecs])
     return b"%sm=audio %d RTP/%s%s %d\r\n%sa=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n%sa=ptime:20\r\na=%s\r\n%s" % (
-        lend("sip.head").head(host, session_id, version), port, b"SAVP" if secure == 2 else b"AVP", formats, events, maps, events, events,
+        lend("sip.head", False).head(host, session_id, version), port, b"SAVP" if secure == 2 else b"AVP", formats, events, maps, events, events,
         b"a=rtcp-mux\r\n" if mux else b"", direction, lend("sip.crypto").lines() if secure else b"",
     )  # fmt: skip
 
