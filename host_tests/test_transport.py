@@ -20,6 +20,9 @@ class User:
     def make_room(self):
         pass
 
+    def catch_up(self):
+        pass
+
 
 @pytest.fixture
 def arrived():

@@ -475,10 +475,19 @@ class Agent:
             return
         lend("sip.arriving").take(self, request, source, old)
 
+    def catch_up(self):
+        """What is due by now, so that what was put off until a file is gone does not wait for the clock as well. Returns the
+        milliseconds to the next deadline, -1 when there is none."""
+        try:
+            return self.timers.run()
+        except Exception as error:
+            self.fault(error)
+            return _TICK_MS
+
     async def _clock(self):
         while True:
+            wait_ms = self.catch_up()
             try:
-                wait_ms = self.timers.run()
                 if self.transport.tick():
                     wait_ms = 1
                 elif self.transport.streams and not 0 < wait_ms < _STREAM_MS:

@@ -125,6 +125,7 @@ class Transport:
                 self._read()
                 if not self._waiting():
                     break
+            self.agent.catch_up()
             await asyncio.sleep_ms(0)
 
     def _waiting(self):
