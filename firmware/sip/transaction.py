@@ -198,8 +198,11 @@ class Transaction:
                 self.state = was
                 if self._retry is None and was == CALLING:
                     self._again()
+                # As long as this state may last; what the one to come may is nothing on a stream, and would end it now.
                 if self.deadline is None:
-                    self.deadline = self.owner.timers.after(self._limit_ms(), self._over)
+                    self.deadline = self.owner.timers.after(_64T1, self._over)
+                else:
+                    self.deadline.due = self.owner.timers.due(_64T1)
             raise
         if not sent:
             self.fire(ERROR)

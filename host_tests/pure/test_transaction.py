@@ -318,3 +318,36 @@ def test_a_few_finished_ones_are_remembered_the_newest():
             assert (found is not None) is known
     world.run(33000)
     assert not len(table) and not len(agent.timers)
+
+
+def test_what_met_a_full_heap_is_still_awaited_even_where_nothing_comes_twice():
+    """On a stream timers D and K are zero: they are none of a response that could not be taken, and that its reader offers again."""
+
+    class Full(User):
+        def on_response(self, transaction, message):
+            User.on_response(self, transaction, message)
+            if self.got.count(message.status if message else None) < 3:
+                raise MemoryError
+
+    for method in (b"INVITE", b"OPTIONS"):
+        for status in (486, 200):
+            world = World()
+            agent = world.agent("192.0.2.1")
+            agent.transactions.near = ("192.0.2.2", "")
+            phone = world.phone("192.0.2.2")
+            user = Full()
+            data = request(method, host=b"192.0.2.1", branch=b"z9hG4bKx")
+            transaction = agent.transactions.client(method, b"z9hG4bKx", data, ("192.0.2.2", 5060), user)
+            world.deliver()
+            message = parse(reply(phone.got[0], status))
+            for _ in range(2):
+                try:
+                    agent.transactions.response(message)
+                    raise AssertionError("taken")
+                except MemoryError:
+                    pass
+                world.run(400)
+                assert transaction.state == CALLING and user.got == [status] * len(user.got), (method, status, user.got)
+            assert agent.transactions.response(message) and user.got == 3 * [status]
+            world.run(40000)
+            assert transaction.state == TERMINATED and user.got == 3 * [status]
