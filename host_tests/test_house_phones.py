@@ -1,6 +1,7 @@
 """The house without a PBX: real phones register at the door itself, call each other and the door, and ring together."""
 
 import re
+import time
 
 import pytest
 
@@ -398,14 +399,18 @@ def test_twenty_phones_and_a_call_in_a_small_heap(tmp_path):
                 baresip.wait("CALL_ESTABLISHED", timeout_s=30)
                 until(others, lambda: all(phone.reasons for phone in others), "all stop", 30)
                 assert {phone.reasons[0] for phone in others} == {'SIP;cause=200;text="Call completed elsewhere"'}
-                for phone in 8 * others:
-                    assert phone.register().status == 200
+                end = time.monotonic() + 4  # of sound
+                rounds = 0
+                while rounds < 8 or time.monotonic() < end:
+                    rounds += 1
+                    for phone in others:
+                        assert phone.register().status == 200
                 assert baresip.calls() == 1
                 door.forget()
                 baresip.hangup()
                 found = re.search(r"sent (\d+), received (\d+), lost (\d+)", door.expect("RTP 127", timeout_s=30))
                 sent, received, lost = map(int, found.groups())
-                assert sent > 25 and received > 25 and lost == 0, found.group(0)
+                assert sent > 100 and received > 100 and lost == 0, found.group(0)
         finally:
             for phone in others:
                 phone.close()
