@@ -59,8 +59,8 @@ short = []  # what gives memory back, for when there is not enough: functions, o
 
 def sweep():
     """Collects, so that what comes next fills the holes low down, and the large piece at the top stays whole; nothing where there
-    is room."""
-    if not is_roomy:
+    is room, or CPython."""
+    if mount and not is_roomy:
         gc.collect()
 
 

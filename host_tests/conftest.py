@@ -116,6 +116,6 @@ def built():
 
 
 def pytest_collection_finish(session):
-    # lend() sweeps the heap each time, as boards need; pytest's own half a million objects need not be looked at for that.
+    # The firmware sweeps the heap when it was full, as boards need; pytest's own half a million objects need not be looked at for that.
     gc.collect()
     gc.freeze()

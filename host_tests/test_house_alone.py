@@ -98,7 +98,7 @@ def test_linphone_fetches_its_account(interpreter, tmp_path):
             adding.until(lambda: "Ctrl-C" in adding.said(), "the code is shown")
             address = re.search(r"http://%s:\d+/\S+" % house.address, adding.said()).group(0)
             with Linphone(tmp_path / "phone", speech.wav("phone", 8000), provision=address):
-                assert adding.wait(15) == 0
+                assert adding.wait(30) == 0
                 house.expect("101 (kitchen) is registered.")
         assert "kitchen has fetched its account" in adding.said() and "Traceback" not in adding.said()
         with house.adding("hall") as adding:  # and nobody wants it

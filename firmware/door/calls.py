@@ -26,6 +26,8 @@ def call(door, target=None):
     if door._agent is None:
         raise Mistake("not ready for a call yet; the network: %s" % lend("door.words").network_words(door))
     port = lend("door.sound").start(door)
+    if house and door._agent.house:
+        door._agent.house.met = None  # that of a call which was given up as it was answered
     try:
         new = door._agent.call(target, door._agent.host, port, door._on_event)
     except ValueError as e:

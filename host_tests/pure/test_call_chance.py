@@ -1,7 +1,6 @@
 """Calls in which everything happens at any time, by chance: nothing is met that nobody foresaw, both
 sides end up of one mind, and nothing is left behind. In virtual time."""
 
-import lend
 from virtual_sip import SDP, World, reply, request
 
 CALLS = 40
@@ -94,19 +93,8 @@ def play(seed):
 
 
 def many(do):
-    """lend() tidies up each time, which takes its time in a large heap like a test's."""
-    real = lend.gc
-    lend.gc = Gc()
-    try:
-        for seed in range(CALLS):
-            do(seed)
-    finally:
-        lend.gc = real
-
-
-class Gc:
-    def collect(self):
-        pass
+    for seed in range(CALLS):
+        do(seed)
 
 
 def test_two_agents_that_do_anything_at_any_time():

@@ -199,10 +199,20 @@ def test_what_is_refused():
 
 def test_a_full_heap_at_any_step_is_a_message_that_was_lost():
     """Each file in turn finds no room, once; what was lost comes again, and all ends as ever."""
+    for taken in (True, False):
+        at = count = 0
+        while count >= at:
+            at += 1
+            count = _with_a_full_heap_at(at, taken)
+        assert at > 8
+
+
+def _with_a_full_heap_at(at, is_taken):
+    """Where it is not taken the phone that was there has not waited for it. -> how many files were loaded."""
     import lend
 
     real, was = lend._load, lend.is_roomy
-    at = count = 0
+    count = 0
 
     def load(name):
         nonlocal count
@@ -211,31 +221,35 @@ def test_a_full_heap_at_any_step_is_a_message_that_was_lost():
             raise MemoryError
         return real(name)
 
-    while count >= at:
-        at += 1
-        home, ok, invite = begun()
-        a, b = home.members
-        sent = recorded(b)
-        count = 0
-        lend._load, lend.is_roomy = load, False
-        try:
-            takes(home, b, ok)
-            for _ in range(3):  # a phone repeats it
-                if home.asked(b"INVITE").cseq == invite.cseq:
-                    home.run(500)
-                    b.send(sent[-1])
-            change = home.asked(b"INVITE")
-            for _ in range(3):
-                home.say(change, 200, BACK)
+    home, ok, invite = begun()
+    a, b = home.members
+    sent = recorded(b)
+    lend._load, lend.is_roomy = load, False
+    try:
+        takes(home, b, ok)
+        for _ in range(3):  # a phone repeats it
+            if home.asked(b"INVITE").cseq == invite.cseq:
                 home.run(500)
-            taken = b.last(200)
-            by_taker(home, b, taken, b"ACK", sequence=b.sequence)
-        finally:
-            lend._load, lend.is_roomy = real, was
+                b.send(sent[-1])
+        change = home.asked(b"INVITE")
+        if not is_taken:
+            inside(a, ok, b"BYE")
+            home.run(500)
+        for _ in range(3):
+            home.say(change, 200 if is_taken else 488, BACK if is_taken else b"")
+            home.run(500)
+        if is_taken:
+            by_taker(home, b, b.last(200), b"ACK", sequence=b.sequence)
+    finally:
+        lend._load, lend.is_roomy = real, was
+    if is_taken:
+        taken = b.last(200)
         assert taken.body == BACK and home.asked(b"ACK").cseq == change.cseq, at
         assert "0123 goes on with 102." in home.said and len(home.house.bridged) == 2, (at, home.said)
         a.reply(a.last(method=b"BYE"), 200, contact=False)
         by_taker(home, b, taken, b"BYE")
-        home.say(home.asked(b"BYE"), 200)
-        home.over()
-    assert at > 8
+    else:
+        assert b.phone.statuses()[-1] == 488 and a.phone.statuses()[-1] == 200, at
+    home.say(home.asked(b"BYE"), 200)
+    home.over()
+    return count

@@ -103,12 +103,12 @@ def settle(leg, status):
         new._replaces = None
         leg.house.owner.tell("%s goes on with %s." % (text(leg.uri), text(new.uri)))
         return
+    if old.state == "ended" and leg.state == "up":  # the phone has not waited for it
+        saying.bye(leg)
+        leg.state = "ended"
+        if not leg._late:
+            saying.drop(leg)
     leg.other = old
     new._replaces = None
     new.state = "ended"
     saying.drop(new)
-    if old.state == "ended" and leg.state == "up":  # the phone has not waited for it
-        leg.state = "ended"
-        saying.bye(leg)
-        if not leg._late:
-            saying.drop(leg)
