@@ -13,8 +13,8 @@ from host_tests.rig.linphone import Linphone
 from host_tests.rig.scenario import Called, Calling, sdp
 from host_tests.rig.sipp import Sipp
 
-HEAP = "112wK"
-TLS_HEAP = "128wK"
+HEAP = "128wK"
+TLS_HEAP = "136wK"
 pytestmark = pytest.mark.needs("kamailio", "baresip", "linphonec", "sipp", "espeak-ng", "micropython")
 
 
