@@ -46,7 +46,7 @@ async def house():
     keeper = Keeper(host)
     said = []
     keeper.say = said.append
-    asyncio.create_task(keeper.serve())
+    asyncio.create_task(keeper.serve(lambda _: False))  # orders come from the standard input here
     agent = keeper._agent
     while not agent.transport.trace:
         await asyncio.sleep_ms(1)

@@ -92,8 +92,8 @@ class Keeper:
         """What a server outside has said."""
         self.say(registration.words())
 
-    async def serve(self):
-        """Until the standard input ends. OSError when the address is not to be had."""
+    async def serve(self, is_over=None):
+        """Until the standard input ends, or is_over(0) is true. OSError when the address is not to be had."""
         agent = self._agent
         await agent.start()
         house = self.begin()
@@ -102,7 +102,7 @@ class Keeper:
         agent.transport.trace = Log(self)
         self.begin_out()
         known = _stamp(_PHONES)
-        is_over = _end()
+        is_over = is_over or _end()
         while not is_over(0):
             await asyncio.sleep_ms(200)
             while ticks_diff(ticks_ms(), self._began) >= 1000:
