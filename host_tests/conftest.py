@@ -115,6 +115,17 @@ def built():
     return build.BUILD / build.host_arch()
 
 
+@pytest.fixture
+def wire(door):
+    """A user agent by hand that talks to the `door` of the test's own file, and leaves it without a call."""
+    from host_tests.rig.wire import Wire
+
+    with Wire((door.address, 5060)) as wire:
+        door.forget()
+        yield wire
+        door.settle()
+
+
 def pytest_collection_finish(session):
     # The firmware sweeps the heap when it was full, as boards need; pytest's own half a million objects need not be looked at for that.
     gc.collect()

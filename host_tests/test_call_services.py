@@ -19,13 +19,6 @@ def door(tmp_path_factory):
 
 
 @pytest.fixture
-def wire(door):
-    with Wire((door.address, 5060)) as wire:
-        yield wire
-        door.settle()
-
-
-@pytest.fixture
 def other(door):
     with Wire((door.address, 5060)) as wire:
         yield wire

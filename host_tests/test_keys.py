@@ -20,14 +20,6 @@ def door(tmp_path_factory):
         yield door
 
 
-@pytest.fixture
-def wire(door):
-    with Wire((door.address, 5060)) as wire:
-        door.forget()
-        yield wire
-        door.settle()
-
-
 class Phone:
     """Plays frames of 20 ms into a call by an absolute schedule, with keys in all ways that are asked for."""
 

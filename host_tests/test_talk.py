@@ -16,14 +16,6 @@ def door(tmp_path_factory):
         yield door
 
 
-@pytest.fixture
-def wire(door):
-    with Wire((door.address, 5060)) as wire:
-        door.forget()
-        yield wire
-        door.settle()
-
-
 def _in_call(wire, ok, method, cseq, headers=(), body=b""):
     data = wire.request(method, uri=wire.contact(ok), to_tag=ok.to_tag, cseq=cseq, headers=headers, body=body)
     if b"application/sdp" in data and not body.startswith(b"v=0"):

@@ -73,14 +73,9 @@ class Keeper:
         get = self.config.get
         if not get("house.out.server") and not get("house.out2.server"):
             return
-        transport = get("sip.transport")
-        if transport == "auto":
-            transport = ""
-            if not _stamp(self._agent.tls_ca):
-                self._agent.tls_ca = ""  # what DNS offers by TLS could not be used
         self._tell = self.say
         try:
-            first = lend("door.outside").begin(self, self._agent, transport)
+            first = lend("door.outside").begin(self, self._agent, lend("door.apply").transport(self))
         except ValueError as e:
             self.say("No calls outside: %s; write house.out.server as a name or an address, like pbx.example." % e)
             return
@@ -101,15 +96,15 @@ class Keeper:
         self.say("It has %s." % words(house))
         agent.transport.trace = Log(self)
         self.begin_out()
-        known = _stamp(_PHONES)
+        known = _stamp()
         is_over = is_over or _end()
         while not is_over(0):
             await asyncio.sleep_ms(200)
             while ticks_diff(ticks_ms(), self._began) >= 1000:
                 self._began = ticks_add(self._began, 1000)
                 self._up_s += 1
-            if _stamp(_PHONES) != known:
-                known = _stamp(_PHONES)
+            if _stamp() != known:
+                known = _stamp()
                 self.part(house)
         lend("door.bindings").save(house)
         self.say("The house is closed. For its next start it keeps %s." % words(house))
@@ -192,10 +187,10 @@ class Log:
         return ""
 
 
-def _stamp(path):
-    """What changes with a file; None without one."""
+def _stamp():
+    """What changes with the file of the phones; None without one."""
     try:
-        return os.stat(path)[6:9]
+        return os.stat(_PHONES)[6:9]
     except OSError:
         return None
 

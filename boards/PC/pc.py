@@ -97,7 +97,7 @@ def _install():
         setattr(time, function.__name__, function)
     asyncio.sleep_ms = asyncio_sleep_ms
     asyncio.wait_for_ms = asyncio_wait_for_ms
-    gc.mem_free = lambda: 0
+    gc.mem_free = lambda: 1 << 19  # enough for all that a door asks for, and no reason to keep all that it lends
     gc.mem_alloc = lambda: 0
     gc.threshold = lambda amount=-1: -1
     sys.print_exception = print_exception

@@ -1,5 +1,6 @@
 """Putting a changed configuration in force. Loaded for the moment by lend()."""
 
+import os
 from time import ticks_add, ticks_ms
 
 from lend import lend
@@ -27,6 +28,19 @@ def secrecy(door):
             # Now, not in the middle of what the first call leaves free
             lend("sip.crypto")
             lend("media.keying")
+
+
+def transport(door):
+    """How messages travel to the servers that are configured, "" for as DNS says."""
+    kind = door.config.get("sip.transport")
+    if kind != "auto":
+        return kind
+    agent = door._agent
+    try:
+        os.stat(agent.tls_ca)
+    except OSError:
+        agent.tls_ca = ""  # what DNS offers by TLS could not be used
+    return ""
 
 
 def codecs(door):

@@ -43,7 +43,7 @@ def begin(door, agent, transport):
     for one in made:
         one[0].start()
     gc.collect()
-    if 0 < gc.mem_free() < _ROOM:  # 0: CPython, which does not count
+    if gc.mem_free() < _ROOM:
         door._tell("Calls outside may fail: they want %d KB of memory, and this board has %d left; one with PSRAM has more." % (
             _ROOM // 1024, gc.mem_free() // 1024))
     return first

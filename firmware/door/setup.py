@@ -3,7 +3,6 @@ comes back and when a person changes something."""
 
 import asyncio
 import gc
-import os
 from time import gmtime, ticks_add, ticks_diff, ticks_ms
 
 from lend import lend
@@ -206,13 +205,7 @@ async def _register(door):
         lend("door.provision").check(door)
     if not server and not agent.house:
         return
-    transport = get("sip.transport")
-    if transport == "auto":
-        transport = ""
-        try:
-            os.stat(agent.tls_ca)
-        except OSError:
-            agent.tls_ca = ""  # what DNS offers by TLS could not be used
+    transport = lend("door.apply").transport(door)
     try:
         registration = lend("door.outside").begin(door, agent, transport) if agent.house else agent.register(
             server, get("sip.user"), get("sip.password"), get("sip.auth_user"), get("sip.expires_s"), get("sip.display"),

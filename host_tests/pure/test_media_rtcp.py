@@ -6,7 +6,7 @@ from array import array
 
 from media import rtcp
 from own_net import NET
-from test_media_stream import HOST, PLAIN, Audio, Call, Peer, mem_total, pack, unpack
+from test_media_stream import HOST, PLAIN, Audio, Call, Peer, mem_total, pack, ticker, unpack
 
 from media.stream import Stream
 
@@ -685,17 +685,7 @@ def test_reports_allocate_nothing():
     stranger = Control(NET + "13")
     data = rr(blocks=(block(1),)) + BYE
     where = pack(NET + "15", there + 1), pack(NET + "16", here + 1)
-    now = 0
-
-    def ticks_of_both(n):
-        nonlocal now
-        for _ in range(n):
-            now += 20
-            a._audio.wait(20)
-            b._audio.wait(20)
-            a.tick(now)
-            b.tick(now)
-
+    ticks_of_both = ticker(a, b)
     ticks_of_both(300)
     assert not a._latch and not b._latch
     gc.collect()

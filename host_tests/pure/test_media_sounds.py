@@ -7,7 +7,7 @@ from array import array
 from expect import raises
 from media import quiet, tables
 from own_net import NET
-from test_media_stream import HOST, Audio, Call, Peer, Stream, _level, mem_total, pack, unpack
+from test_media_stream import HOST, Audio, Call, Peer, Stream, _level, mem_total, pack, ticker, unpack
 from test_media_wav import _file, _pcm, _sine
 
 _PLAIN = not hasattr(gc, "mem_free") or gc.mem_free() == 0
@@ -250,17 +250,7 @@ def test_all_of_it_allocates_nothing():
     a.send_to(NET + "6", here, 0, 101, more=_More(13))
     b.send_to(HOST, there, 0, 101, more=_More(-1))
     loud, soft = a._audio.wave, _wave(0)
-    now = 0
-
-    def ticks(n):
-        nonlocal now
-        for _ in range(n):
-            now += 20
-            a._audio.wait(20)
-            b._audio.wait(20)
-            a.tick(now)
-            b.tick(now)
-
+    ticks = ticker(a, b)
     ticks(70)
     a.play("prompt.wav", 3)
     b.play("countdown", 3)

@@ -7,7 +7,7 @@ from array import array
 from media import g711, keying, rtcp, tables
 from media.stream import Stream
 from own_net import NET
-from test_media_stream import HOST, PLAIN, Audio, Call, Peer, _level, late, lost, mem_total, pack, unpack
+from test_media_stream import HOST, PLAIN, Audio, Call, Peer, _level, late, lost, mem_total, pack, ticker, unpack
 
 OURS = bytes(range(30))
 THEIRS = bytes(range(100, 130))
@@ -167,19 +167,7 @@ def test_a_tick_allocates_nothing():
     b.send_to(NET + "5", there, 0, 101, more=More((10, THEIRS, OURS)))
     c.send_to(NET + "6", here, 0, 101)  # a stranger
     assert a.send_digit(1) and b.send_digit(2)
-    now = 0
-
-    def ticks_of_all(n):
-        nonlocal now
-        for _ in range(n):
-            now += 20
-            a._audio.wait(20)
-            b._audio.wait(20)
-            c._audio.wait(20)
-            a.tick(now)
-            b.tick(now)
-            c.tick(now)
-
+    ticks_of_all = ticker(a, b, c)
     ticks_of_all(10)
     assert not a._latch and not b._latch
     rtcp.close(c)  # its reports meet a port that is not for it: each an exception
