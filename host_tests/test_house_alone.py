@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import signal
 
 import pytest
 
 from host_tests.rig import speech
 from host_tests.rig.baresip import Baresip
+from host_tests.rig.certificates import Authority
 from host_tests.rig.door import BURST_HEAP, Door
 from host_tests.rig.handset import Handset
 from host_tests.rig.house import House, order
@@ -110,10 +112,17 @@ def test_linphone_fetches_its_account(interpreter, tmp_path):
 
 @pytest.mark.needs("kamailio", "baresip", "espeak-ng")
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
-def test_calls_outside_and_from_there(interpreter, tmp_path):
+@pytest.mark.parametrize("kind", ["udp", "tls"])
+def test_calls_outside_and_from_there(interpreter, kind, tmp_path):
     sound = speech.wav("phone", 8000)
-    with Kamailio(tmp_path / "provider", {"555": "o", "0123": "a"}, calls_need_password=True, inside_need_password=["555"]) as provider:
-        settings = {"house.out.server": provider.address, "house.out.user": "555", "house.out.password": "o", "house.out.prefixes": "01"}
+    authority = Authority(tmp_path / "authority")
+    with Kamailio(tmp_path / "provider", {"555": "o", "0123": "a"}, calls_need_password=True, inside_need_password=["555"],
+                  certificate=authority.server) as provider:
+        server = provider.address + (":%d" % provider.tls_port if kind == "tls" else "")
+        settings = {"house.out.server": server, "house.out.user": "555", "house.out.password": "o", "house.out.prefixes": "01",
+                    "sip.transport": kind}
+        (tmp_path / "state").mkdir()
+        shutil.copy(authority.der, tmp_path / "state/ca.der")
         with House(tmp_path / "state", interpreter, settings) as house, \
                 Baresip(tmp_path / "aunt", sound, "0123", provider.server, "a") as aunt:
             house.expect("Registered at %s" % provider.address)
